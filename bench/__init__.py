@@ -1,0 +1,1 @@
+"""The harness: paired measurement of checkpoint catalogs, output equality, verdicts, reports."""
