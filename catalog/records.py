@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator
 
 UNKNOWN = "unknown"
 """What `architecture` and `backbone` say where no source tells them."""
@@ -25,7 +26,7 @@ def printable(text: str) -> str:
     return _CONTROL_CHARACTERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-class CheckpointCatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
+class CheckpointCatalogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One listed checkpoint, as the contract's table of fields says.
 
     `epochs` counts as its source counts; metrics lie in [0, 1]; `created_timestamp` is `YYYYmmdd_HHMM`.
@@ -62,14 +63,14 @@ class CheckpointCatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
         return f"{' · '.join(parts)} ({' • '.join(details)})"
 
 
-class SkippedCheckpoint(msgspec.Struct, frozen=True):
+class SkippedCheckpoint(msgspec.Struct, frozen=True, gc=False):
     """A checkpoint that was found and left out, and why."""
 
     checkpoint_path: Path
     reason: str
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
+class Problem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something damaged: where, what was expected there, what was found, and what mends it.
 
     `key` is the dotted key inside the file, empty where the whole file is meant.

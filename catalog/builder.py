@@ -1,0 +1,235 @@
+"""The catalog: scan, recall, read, ask, merge, remember, and nothing else."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.config import check_config_filenames
+from catalog.contract import DEFAULT_CONFIG_FILENAMES
+from catalog.documents import unreadable
+from catalog.evidence import Evidence, Reader
+from catalog.filesystem import FileSystem
+from catalog.index import Memory, Recall, Remembered, recall, remember
+from catalog.merge import Answer, merge
+from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Problem
+from catalog.scan import Folder, Kind, Scanner, Tree
+from catalog.store import CatalogCache, global_cache, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Collaborators:
+    """What a builder works with, for those who put something else in its place.
+
+    `files` stats and tells the time; `cache` remembers (`None`: the one that this process shares);
+    `progress` is told how many checkpoints of how many have been read. `wandb_deadline_s` bounds what
+    asking W&B may take in all.
+    """
+
+    files: FileSystem = field(default_factory=FileSystem)
+    cache: CatalogCache | None = None
+    progress: Callable[[int, int], None] | None = None
+    wandb_deadline_s: float = 10.0
+
+
+class CheckpointCatalogBuilder:
+    """Builds the catalog of one outputs directory.
+
+    `use_cache` remembers between builds, and believes what it remembers only while the files that an
+    answer came from are unchanged. `use_wandb_fallback` lets W&B runs tell what nothing before them told.
+    """
+
+    def __init__(
+        self,
+        outputs_dir: Path | str,
+        use_cache: bool = True,
+        use_wandb_fallback: bool = True,
+        config_filenames: Iterable[str] = DEFAULT_CONFIG_FILENAMES,
+        *,
+        collaborators: Collaborators | None = None,
+    ) -> None:
+        """Raises `ValueError` where a configured name is a path."""
+        self.outputs_dir = Path(outputs_dir)
+        self.use_cache = use_cache
+        self.use_wandb_fallback = use_wandb_fallback
+        self.config_filenames = check_config_filenames(config_filenames)
+        self._with = collaborators or Collaborators()
+
+    def build_catalog(self) -> CheckpointCatalog:
+        """The catalog of the tree as it stands now.
+
+        Raises `NotADirectoryError` or `PermissionError` where the outputs directory itself is a file or
+        may not be read. A missing one is an empty catalog.
+        """
+        begun_ns = time.perf_counter_ns()
+        if not _is_there(self.outputs_dir):
+            logger.info("%s: no such directory, so the catalog is empty", self.outputs_dir)
+            return CheckpointCatalog(outputs_dir=self.outputs_dir, entries=[])
+        answers, refused = self._answer(str(self.outputs_dir))
+        catalog = _assemble(self.outputs_dir, answers, refused, begun_ns)
+        _log(catalog)
+        return catalog
+
+    def _answer(self, root: str) -> tuple[Iterable[Answer], Iterable[Problem]]:
+        """Every checkpoint's answer, and the problems of the folders that cannot be read."""
+        files = self._with.files
+        cache = self._with.cache or global_cache()
+        key = key_of(root, self.config_filenames, self.use_wandb_fallback)
+        memory = cache.load(key) if self.use_cache else Memory()
+        taken_ns = files.now_ns()
+        scanner = Scanner(files, frozenset(self.config_filenames), cache.folder_below(root))
+        tree = scanner.scan(root, memory.folders)
+        if "" in tree.unreadable:
+            raise tree.unreadable[""]
+        recalled = recall(memory, tree, files) if memory.answers else Recall(unknown=_all_of(tree))
+        reader = Reader(tree, self.config_filenames, files, self.use_cache)
+        fresh = self._read(reader, recalled.unknown)
+        if self.use_cache and (tree.listed or not recalled.is_complete(memory)):
+            cache.save(key, remember(tree, recalled.believed, fresh, reader.signatures, memory, taken_ns))
+        answers = [one.answer for part in (recalled.believed, fresh) for one in part.values()]
+        return answers, [_refused(tree, path, error) for path, error in tree.unreadable.items()]
+
+    def _read(self, reader: Reader, unknown: Sequence[tuple[Folder, str, Kind]]) -> dict[str, Remembered]:
+        """Fresh answers by path: by the files first, then for all that still lacks something by its runs."""
+        fresh: dict[str, Remembered] = {}
+        wanting: list[Evidence] = []
+        for done, (folder, name, kind) in enumerate(unknown):
+            if self._with.progress is not None:
+                self._with.progress(done, len(unknown))
+            evidence = Evidence(reader, folder.path, name, kind)
+            if not self.use_wandb_fallback:
+                evidence.runs = {}
+            answer = _dangling(evidence) if kind == "nothing" else merge(evidence)
+            fresh[evidence.path] = _remembered(answer, evidence)
+            if evidence.is_run_wanted:
+                wanting.append(evidence)
+        if self._with.progress is not None:
+            self._with.progress(len(unknown), len(unknown))
+        if wanting:
+            self._ask_runs(wanting, fresh)
+        return fresh
+
+    def _ask_runs(self, wanting: Sequence[Evidence], fresh: dict[str, Remembered]) -> None:
+        """Merge anew, with what their runs tell, the checkpoints that lack something."""
+        # Most trees need no run, and W&B's share of the code is the largest to load.
+        from catalog.fallback import RunAsker
+
+        delays = RunAsker(deadline_s=self._with.wandb_deadline_s).ask(wanting)
+        now_ns = self._with.files.now_ns()
+        for evidence in wanting:
+            delay_ns = delays.get(evidence.path)
+            expires_ns = None if delay_ns is None else now_ns + delay_ns
+            fresh[evidence.path] = _remembered(merge(evidence), evidence, expires_ns)
+
+
+def build_catalog(
+    outputs_dir: Path | str,
+    use_cache: bool = True,
+    use_wandb_fallback: bool = True,
+    config_filenames: Iterable[str] = DEFAULT_CONFIG_FILENAMES,
+) -> CheckpointCatalog:
+    """The catalog of `outputs_dir`; see `CheckpointCatalogBuilder` for the options and what is raised."""
+    return CheckpointCatalogBuilder(
+        outputs_dir, use_cache, use_wandb_fallback, config_filenames
+    ).build_catalog()
+
+
+def _is_there(outputs_dir: Path) -> bool:
+    """Whether there is a directory to list. Raises `NotADirectoryError` or `PermissionError`."""
+    try:
+        mode = os.stat(outputs_dir).st_mode
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
+    if not stat.S_ISDIR(mode):
+        raise NotADirectoryError(errno.ENOTDIR, "expected a directory, found a file", str(outputs_dir))
+    return True
+
+
+def _all_of(tree: Tree) -> list[tuple[Folder, str, Kind]]:
+    return [
+        (folder, name, kind) for folder in tree.folders.values() for name, kind in folder.checkpoints.items()
+    ]
+
+
+def _remembered(answer: Answer, evidence: Evidence, expires_ns: int | None = None) -> Remembered:
+    return Remembered(answer, evidence.kind, tuple(dict.fromkeys(evidence.dependencies)), expires_ns)
+
+
+def _dangling(evidence: Evidence) -> Answer:
+    problem = Problem(
+        path=Path(evidence.reader.tree.absolute(evidence.path)),
+        source="scan",
+        expected="a checkpoint file or folder",
+        found="a link that leads nowhere, or a special file",
+        remedy="delete it, or restore what it leads to",
+    )
+    return Answer(evidence.path, None, None, [problem])
+
+
+def _refused(tree: Tree, path: str, error: OSError) -> Problem:
+    refusal = unreadable(error)
+    return Problem(
+        path=Path(tree.absolute(path)),
+        source="scan",
+        expected="a readable folder",
+        found=refusal.found,
+        remedy=refusal.remedy,
+    )
+
+
+def _assemble(
+    outputs_dir: Path, answers: Iterable[Answer], refused: Iterable[Problem], begun_ns: int
+) -> CheckpointCatalog:
+    """The catalog in the contract's order."""
+    listed: list[tuple[tuple[str, str, int, str, str], CheckpointCatalogEntry]] = []
+    skipped = []
+    problems = list(refused)
+    for answer in answers:
+        entry = answer.entry
+        if entry is not None:
+            name = answer.path.rpartition("/")[2]
+            listed.append(((entry.architecture, entry.backbone, entry.epochs, name, answer.path), entry))
+        if answer.skipped is not None:
+            skipped.append(answer.skipped)
+        problems += answer.problems
+    listed.sort(key=lambda one: one[0])
+    return CheckpointCatalog(
+        outputs_dir=outputs_dir,
+        entries=[entry for _, entry in listed],
+        skipped=sorted(skipped, key=lambda one: str(one.checkpoint_path)),
+        problems=sorted(set(problems), key=lambda one: (str(one.path), one.key)),
+        catalog_build_time_seconds=(time.perf_counter_ns() - begun_ns) / 1e9,
+    )
+
+
+def _log(catalog: CheckpointCatalog) -> None:
+    """One line: time, counts, and how many entries each source told something about."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    told = Counter(source for entry in catalog.entries for source in set(entry.provenance.values()))
+    logger.info(
+        "%s: %d checkpoints listed, %d left out, %d problems in %.3f s; told by %s; metadata coverage %.1f %%",
+        catalog.outputs_dir,
+        catalog.total_count,
+        len(catalog.skipped),
+        len(catalog.problems),
+        catalog.catalog_build_time_seconds,
+        ", ".join(f"{source} {count}" for source, count in sorted(told.items())) or "nothing",
+        catalog.metadata_coverage_percent,
+    )

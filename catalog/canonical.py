@@ -1,0 +1,267 @@
+"""The fast reader of canonical sidecars: takes the documents that it can prove, leaves the others.
+
+Canonical is the block style that `yaml.safe_dump` and `save_metadata` write: mappings indented by two,
+sequences on the column of their key or two further, one entry a line, scalars plain or quoted. Of these
+a document is taken only if each line matches one strict pattern and stands where PyYAML would see the
+same structure. Anchors, tags, comments, block scalars, merge keys, repeated keys and numbers that
+`safe_dump` never writes are not proven here: the caller hands them to PyYAML.
+
+Without anchors the top-level entries cannot see each other. So a document is split at its top-level
+keys into *sections*. The checkpoints of one experiment share most of theirs, and the rest but for
+their numbers: neither is read line by line twice.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from catalog.scalars import (
+    DOUBLE,
+    DOUBLE_LINE,
+    NUMBER,
+    PLAIN,
+    PLAIN_LINE,
+    SINGLE,
+    SINGLE_LINE,
+    WORD,
+    WORDS,
+    Unproven,
+    resolve,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MAX_BYTES: Final = 100_000
+"""No longer document is taken: a node takes a byte or more, so none passes the contract's limit of nodes."""
+
+MAX_DEPTH: Final = 63
+"""How many collections may stand around an empty one, which makes the contract's 64."""
+
+_MAX_KEY_CHARS: Final = 1000
+"""PyYAML gives up a key after 1024 characters, even one that it wrote itself."""
+
+_STEP: Final = 2
+"""Columns between a collection and what is indented in it."""
+
+# A line feed before a top-level key, and the last one.
+_SECTION_END = re.compile(r"\n(?![ \n-])")
+
+# Lead (spaces, then dashes), key, unusual key, number, word, other scalar. Possessive repeats keep the
+# time linear. The last alternative takes any line that is not canonical and leaves every group empty.
+_LINE = re.compile(
+    r"([ ]*+(?:-[ ])*+)"
+    rf"(?:(?:([A-Za-z_][A-Za-z0-9_./@-]*+)|({SINGLE_LINE}|{DOUBLE_LINE}|{PLAIN_LINE})):(?:[ ]|(?=\n)))?+"
+    rf"(?:({NUMBER})|({WORD})|({SINGLE}|{DOUBLE}|{PLAIN}|\[\]|\{{\}}))?\n"
+    r"|.*\n"
+)
+_NUMBER_ENTRY = re.compile(rf":[ ]({NUMBER})\n")
+
+_Mapping: TypeAlias = dict[object, object]
+_Collection: TypeAlias = _Mapping | list[object]
+_Enclosing: TypeAlias = list[tuple[_Collection, int]]  # outermost first, each with its column
+_Line: TypeAlias = tuple[str, str, str, str, str, str]
+_Key = TypeVar("_Key")
+
+_NOTHING: Final = object()
+_SLOT: Final = "a number"  # told from an equal text by identity
+
+_number = msgspec.json.Decoder().decode  # reads NUMBER as int() and float() do, in a quarter of the time
+
+
+class _Memo(Generic[_Key]):
+    """Mappings that were made of texts, up to `budget_chars` of text; then it begins anew."""
+
+    def __init__(self, budget_chars: int) -> None:
+        self._budget_chars = budget_chars
+        self._size_chars = 0
+        self._known: dict[_Key, _Mapping] = {}
+        self.get = self._known.get
+
+    def put(self, key: _Key, value: _Mapping, size_chars: int) -> None:
+        self._size_chars += size_chars
+        if self._size_chars > self._budget_chars:
+            self._known.clear()
+            self._size_chars = size_chars
+        self._known[key] = value
+
+
+class CanonicalReader:
+    """Reads canonical documents, and remembers what makes the next ones faster.
+
+    `budget_chars` bounds each of its two memories, in characters of the texts that they stand for. What
+    it returns shares its inner collections with later answers: they are for reading only.
+    """
+
+    def __init__(self, budget_chars: int = 2**18) -> None:
+        self._sections: _Memo[str] = _Memo(budget_chars)
+        self._templates: _Memo[tuple[str, ...]] = _Memo(budget_chars)
+
+    def parse(self, data: bytes) -> _Mapping | None:
+        """What `yaml.safe_load` returns, where that is proven; else `None`. Never raises."""
+        if len(data) > MAX_BYTES:
+            return None
+        document: _Mapping = {}
+        entry_count = 0
+        known = self._sections.get
+        try:
+            sections = _SECTION_END.split(data.decode())
+            if sections.pop():
+                return None
+            for section in sections:
+                entries = known(section)
+                if entries is None:
+                    entries = self._read(section)
+                document.update(entries)
+                entry_count += len(entries)
+        except (Unproven, UnicodeDecodeError, msgspec.DecodeError):
+            return None
+        # Fewer keys than entries: one was repeated.
+        return document if 0 < entry_count == len(document) else None
+
+    def _read(self, section: str) -> _Mapping:
+        """The entries of a section, nearly always one. Raises `Unproven`, `msgspec.DecodeError`."""
+        text = section + "\n"
+        parts = _NUMBER_ENTRY.split(text)
+        entries = _build(_LINE.findall(text), _number) if len(parts) == 1 else self._fill_in(parts, text)
+        self._sections.put(section, entries, len(section))
+        return entries
+
+    def _fill_in(self, parts: list[str], text: str) -> _Mapping:
+        """The entries of a section by a template; `parts` alternates what surrounds numbers with them."""
+        skeleton = tuple(parts[::2])
+        numbers = parts[1::2]
+        template = self._templates.get(skeleton)
+        if template is None:
+            lines = _LINE.findall(text)
+            slots: list[str] = []
+            template = _build(lines, lambda number: _slot(slots, number))
+            if slots != numbers:
+                return _build(lines, _number)  # what looks like a number's entry is part of a text
+            self._templates.put(skeleton, template, len(text))
+        return _fill(template, iter(_number(f"[{','.join(numbers)}]")))
+
+
+def _slot(slots: list[str], number: str) -> str:
+    slots.append(number)
+    return _SLOT
+
+
+def _fill(template: _Mapping, numbers: Iterator[object]) -> _Mapping:
+    """A copy of the template with the numbers in its slots, in the order of the text."""
+    return {
+        key: next(numbers)
+        if value is _SLOT
+        else value
+        if isinstance(value, str)
+        else _fill_inside(value, numbers)
+        for key, value in template.items()
+    }
+
+
+def _fill_inside(value: object, numbers: Iterator[object]) -> object:
+    if isinstance(value, dict):
+        return _fill(value, numbers)
+    return [_fill_inside(item, numbers) for item in value] if isinstance(value, list) else value
+
+
+def _build(lines: list[_Line], read_number: Callable[[str], object]) -> _Mapping:
+    """The mapping that the lines of a section make; `read_number` gives the value of a key's number.
+
+    Raises `Unproven`, `msgspec.DecodeError`.
+    """
+    root: _Mapping = {}
+    mapping = root
+    items: list[object] | None = None  # the sequence that the last line stood in, if it was in one
+    enclosing: _Enclosing = [(root, 0)]
+    expected_lead = ""
+    key: object = _NOTHING
+    open_key: object = _NOTHING  # its value may stand on the next lines
+    for lead, plain_key, other_key, number, word, other in lines:
+        has_key = bool(plain_key or other_key)
+        if lead != expected_lead or open_key is not _NOTHING or has_key is (items is not None):
+            expected_lead = _place(enclosing, open_key, lead, has_key)
+            open_key = _NOTHING
+            collection = enclosing[-1][0]
+            mapping = collection if isinstance(collection, dict) else mapping
+            items = collection if isinstance(collection, list) else None
+        if has_key:
+            key = _key(other_key) if other_key else WORDS.get(plain_key, plain_key)
+        value: object = None
+        if number:
+            value = read_number(number) if has_key else _number(number)
+        elif word:
+            value = WORDS.get(word, word)
+        elif other:
+            value = resolve(other, enclosing[-1][1] + _STEP)
+        elif has_key:
+            open_key = key
+        else:
+            raise Unproven
+        if items is not None:
+            items.append(value)
+        elif key in mapping:
+            raise Unproven
+        else:
+            mapping[key] = value
+    return root
+
+
+def _place(enclosing: _Enclosing, open_key: object, lead: str, has_key: bool) -> str:
+    """Open and close collections up to the one that a line stands in.
+
+    Returns the lead of the lines that stay in it. Raises `Unproven` where there is none.
+    """
+    column = len(lead) - len(lead.lstrip(" "))
+    dash_count = (len(lead) - column) // _STEP
+    indented = column - enclosing[-1][1]
+    if open_key is not _NOTHING and (indented == _STEP or (indented == 0 and dash_count)):
+        _open(enclosing, open_key, [] if dash_count else {}, column)
+    while enclosing[-1][1] > column or (
+        # A sequence on the column of its key ends at the next key.
+        enclosing[-1][1] == column and not dash_count and isinstance(enclosing[-1][0], list)
+    ):
+        enclosing.pop()
+    collection, collection_column = enclosing[-1]
+    is_sequence = isinstance(collection, list)
+    if collection_column != column or is_sequence != bool(dash_count) or not (is_sequence or has_key):
+        raise Unproven
+    for _ in range(dash_count - 1):
+        column += _STEP
+        collection = _open(enclosing, _NOTHING, [], column)
+    if dash_count and has_key:
+        column += _STEP
+        collection = _open(enclosing, _NOTHING, {}, column)
+    return " " * column + ("- " if isinstance(collection, list) else "")
+
+
+def _open(enclosing: _Enclosing, key: object, child: _Collection, column: int) -> _Collection:
+    """Put a new collection into the innermost one, at `key` if that is a mapping. Raises `Unproven`."""
+    if len(enclosing) >= MAX_DEPTH:
+        raise Unproven
+    parent = enclosing[-1][0]
+    if isinstance(parent, list):
+        parent.append(child)
+    else:
+        parent[key] = child
+    enclosing.append((child, column))
+    return child
+
+
+def _key(raw: str) -> object:
+    """The value of an unusual key. Raises `Unproven`."""
+    key = resolve(raw, 0)
+    if len(raw) > _MAX_KEY_CHARS or not isinstance(key, str | int | None):
+        raise Unproven
+    return key
+
+
+_READER = CanonicalReader()
+
+
+def parse(data: bytes) -> _Mapping | None:
+    """`CanonicalReader.parse` of the one reader that a process keeps."""
+    return _READER.parse(data)

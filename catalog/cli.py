@@ -1,0 +1,222 @@
+"""`ckpt-catalog`: list, show, validate, coverage, problems, index."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog import listing
+from catalog.builder import CheckpointCatalogBuilder, Collaborators
+from catalog.contract import DEFAULT_CONFIG_FILENAMES
+from catalog.records import printable
+from catalog.selection import FIELDS, GROUPS, NUMERIC_FIELDS, Selection, SelectionError, parse_condition
+from catalog.store import CatalogCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from catalog.records import CheckpointCatalog, CheckpointCatalogEntry
+
+PASSED, FOUND_FAULTS, USAGE = 0, 1, 2
+
+
+class UsageError(Exception):
+    """A call that cannot be carried out; its text names the remedy."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Exit codes: 0 done, 1 faults found or nothing matched, 2 the call was wrong."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
+    try:
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; what is left in the buffer must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PASSED
+    except (UsageError, SelectionError, ValueError, OSError) as error:
+        print(f"ckpt-catalog: {printable(str(error))}", file=sys.stderr)
+        return USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ckpt-catalog", description="List the checkpoints of Hydra and Lightning trees."
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="tell what was read, and how long it took")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_list(_tree_command(commands, "list", _list, "list the checkpoints of a tree"))
+    show = _tree_command(commands, "show", _show, "tell every field of one checkpoint, with its source")
+    show.add_argument("checkpoint", help="its path, below the outputs directory or in full; the end is enough")
+    _tree_command(commands, "coverage", _coverage, "tell how many checkpoints have metadata, and which lack it")
+    _tree_command(commands, "problems", _problems, "tell what is damaged or left out, and how to mend it")
+    validate = commands.add_parser("validate", help="hold sidecars to schema V1")
+    validate.add_argument("paths", nargs="+", type=Path, help="sidecars, or folders that are searched for them")
+    validate.add_argument("--json", action="store_true", help="for programs")
+    validate.set_defaults(command=_validate)
+    index = commands.add_parser("index", help="tell where answers are remembered, or forget them")
+    index.add_argument("action", choices=("show", "clear"))
+    index.set_defaults(command=_index)
+    return parser
+
+
+def _tree_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    purpose: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=purpose, description=purpose)
+    if name == "show":
+        parser.add_argument(
+            "--outputs", dest="outputs_dir", default="outputs", help="the tree (default: outputs)"
+        )
+    else:
+        parser.add_argument("outputs_dir", nargs="?", default="outputs", help="the tree (default: outputs)")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--no-cache", action="store_true", help="remember nothing, believe nothing remembered")
+    parser.add_argument("--no-wandb", action="store_true", help="never ask W&B, nor its local run folders")
+    parser.add_argument(
+        "--config-name", action="append", metavar="NAME", help="a config's file name; may be repeated"
+    )
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--experiment", metavar="PATTERN", help="experiments that match, as in '*dbnet*'")
+    parser.add_argument("--arch", metavar="NAME", help="checkpoints of this architecture")
+    parser.add_argument("--where", action="append", default=[], metavar="CONDITION", help="as in 'hmean>0.9'")
+    parser.add_argument("--best", choices=NUMERIC_FIELDS, help="only the best by this metric")
+    parser.add_argument("--per", choices=tuple(GROUPS), help="the best of each of these instead of all")
+    parser.add_argument("--sort", metavar="FIELD", help="by this field; -FIELD for descending")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most so many")
+
+
+def _build(options: argparse.Namespace) -> CheckpointCatalog:
+    outputs_dir = Path(options.outputs_dir)
+    if not outputs_dir.exists():
+        raise UsageError(f"{outputs_dir}: no such directory; name the folder that holds your experiments")
+    builder = CheckpointCatalogBuilder(
+        outputs_dir,
+        use_cache=not options.no_cache,
+        use_wandb_fallback=not options.no_wandb,
+        config_filenames=options.config_name or DEFAULT_CONFIG_FILENAMES,
+        collaborators=Collaborators(progress=_progress if sys.stderr.isatty() else None),
+    )
+    return builder.build_catalog()
+
+
+def _progress(done: int, total: int) -> None:
+    """One line that is written over; small trees are done before anybody could read it."""
+    if done % 500 == 0 and total > 1000:
+        print(f"\r{done} of {total} checkpoints read\033[K", end="", file=sys.stderr, flush=True)
+    if done == total and total > 1000:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _list(options: argparse.Namespace) -> int:
+    selection = _selection(options)
+    catalog = _build(options)
+    entries = selection.apply(catalog.entries)
+    if options.json:
+        print(listing.catalog_json(catalog, entries))
+        return PASSED
+    if entries:
+        print(listing.table(entries, catalog.outputs_dir))
+    print(listing.summary(catalog, len(entries)), file=sys.stderr)
+    if catalog.problems or catalog.skipped:
+        print(f"'ckpt-catalog problems {catalog.outputs_dir}' tells what and why", file=sys.stderr)
+    return PASSED
+
+
+def _selection(options: argparse.Namespace) -> Selection:
+    if options.per and not options.best:
+        raise UsageError("--per: expected --best METRIC beside it, as in '--best hmean --per experiment'")
+    if options.sort and options.sort.removeprefix("-") not in FIELDS:
+        raise UsageError(f"--sort: expected one of {', '.join(FIELDS)}, found {options.sort!r}")
+    if options.limit is not None and options.limit < 0:
+        raise UsageError(f"--limit: expected 0 or more, found {options.limit}")
+    return Selection(
+        experiment=options.experiment,
+        architecture=options.arch,
+        conditions=[parse_condition(text) for text in options.where],
+        best=options.best,
+        per=options.per,
+        sort=options.sort,
+        limit=options.limit,
+    )
+
+
+def _show(options: argparse.Namespace) -> int:
+    catalog = _build(options)
+    entry = _the_one(catalog, options.checkpoint)
+    print(listing.as_json(entry) if options.json else listing.details(entry))
+    return PASSED
+
+
+def _the_one(catalog: CheckpointCatalog, wanted: str) -> CheckpointCatalogEntry:
+    """The entry that a person means. Raises `UsageError` where there is none, or more than one."""
+    tail = Path(wanted).parts
+    exact = [entry for entry in catalog if entry.checkpoint_path == Path(wanted)]
+    found = exact or [entry for entry in catalog if entry.checkpoint_path.parts[-len(tail) :] == tail]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        some = ", ".join(str(entry.checkpoint_path) for entry in found[:3])
+        raise UsageError(
+            f"{wanted}: expected one checkpoint, found {len(found)} ({some}); give more of the path"
+        )
+    for skipped in catalog.skipped:
+        if skipped.checkpoint_path.parts[-len(tail) :] == tail:
+            raise UsageError(f"{skipped.checkpoint_path}: it is not listed, because {skipped.reason}")
+    raise UsageError(f"{wanted}: no such checkpoint below {catalog.outputs_dir}; 'ckpt-catalog list' shows all")
+
+
+def _coverage(options: argparse.Namespace) -> int:
+    catalog = _build(options)
+    print(listing.as_json(listing.coverage(catalog)) if options.json else listing.coverage_text(catalog))
+    return PASSED
+
+
+def _problems(options: argparse.Namespace) -> int:
+    catalog = _build(options)
+    if options.json:
+        print(listing.as_json({"problems": catalog.problems, "skipped": catalog.skipped}))
+    else:
+        for problem in catalog.problems:
+            print(problem)
+        for skipped in catalog.skipped:
+            print(printable(f"{skipped.checkpoint_path}: left out, because {skipped.reason}"))
+        print(f"{len(catalog.problems)} problems, {len(catalog.skipped)} left out", file=sys.stderr)
+    return FOUND_FAULTS if catalog.problems else PASSED
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from catalog.validator import MetadataValidator
+
+    validator = MetadataValidator()
+    reports = []
+    for path in options.paths:
+        if not path.exists():
+            raise UsageError(f"{path}: no such file or folder")
+        reports += validator.validate_directory(path) if path.is_dir() else [validator.validate_file(path)]
+    if not reports:
+        raise UsageError(f"no sidecar found below {', '.join(map(str, options.paths))}")
+    faulty = [report for report in reports if report.errors]
+    print(listing.as_json(reports) if options.json else listing.validation_text(reports))
+    return FOUND_FAULTS if faulty else PASSED
+
+
+def _index(options: argparse.Namespace) -> int:
+    cache = CatalogCache()
+    if options.action == "clear":
+        cache.clear()
+    files = sorted(cache.index_dir.glob("*.index"))
+    print(f"{cache.index_dir}: {len(files)} trees remembered, {sum(one.stat().st_size for one in files)} bytes")
+    return PASSED

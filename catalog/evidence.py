@@ -1,0 +1,247 @@
+"""What the sources say about one checkpoint, read when the table comes to them, and never twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from catalog import canonical, config, names, sidecar
+from catalog.checkpoint import read_checkpoint
+from catalog.contract import HYDRA_CONFIG, WANDB_SOURCES, Source
+from catalog.documents import DocumentError, parse_document, read_bytes, unreadable
+from catalog.filesystem import FileSystem, Signature
+from catalog.header import HeaderError
+from catalog.records import Problem, ProblemSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from catalog.checkpoint import CheckpointFacts
+    from catalog.scan import Kind, Tree
+
+
+class Document(NamedTuple):
+    """What one file, or one part of a run, says. `path` is below the outputs directory."""
+
+    path: str
+    content: Mapping[Any, Any]
+
+
+Documents = tuple[Document, ...]
+
+
+def problem_source(source: Source) -> ProblemSource:
+    """The name under which problems of a source are kept."""
+    if source is Source.SIDECAR:
+        return "sidecar"
+    if source is Source.CHECKPOINT:
+        return "checkpoint"
+    return "wandb" if source in WANDB_SOURCES else "config"
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads the files of one tree during one build: configs once for all, signatures before contents.
+
+    `signatures` maps each path below the outputs directory that was looked at to what stood there then;
+    it stays empty where nothing is to be remembered.
+    """
+
+    tree: Tree
+    config_filenames: tuple[str, ...]
+    files: FileSystem = field(default_factory=FileSystem)
+    is_remembering: bool = True
+    signatures: dict[str, Signature] = field(default_factory=dict)
+    configs: dict[str, Document | Problem | None] = field(default_factory=dict)
+    paths: dict[str, Path] = field(default_factory=dict)
+
+    def signature(self, path: str) -> Signature:
+        """The signature of a path below the outputs directory, taken once a build."""
+        try:
+            return self.signatures[path]
+        except KeyError:
+            found = self.signatures[path] = self.files.signature(self.tree.absolute(path))
+            return found
+
+    def document(self, path: str) -> object:
+        """The value of a metadata file. Raises `DocumentError`."""
+        # The signature is older than the content: a change in between is seen at the next build.
+        if self.is_remembering:
+            self.signature(path)
+        try:
+            data = read_bytes(self.tree.absolute(path))
+        except OSError as error:
+            raise unreadable(error) from error
+        value = canonical.parse(data) if path.endswith(".yaml") else None
+        return parse_document(path, data) if value is None else value
+
+    def absolute_path(self, path: str | None) -> Path | None:
+        """A path below the outputs directory as an object, made once: many checkpoints share a config."""
+        if path is None:
+            return None
+        known = self.paths.get(path)
+        if known is None:
+            known = self.paths[path] = Path(self.tree.absolute(path))
+        return known
+
+    def config(self, path: str) -> Document | Problem | None:
+        """A config file's document, why there is none, or `None` for an empty one."""
+        if path not in self.configs:
+            self.configs[path] = self._read_config(path)
+        return self.configs[path]
+
+    def _read_config(self, path: str) -> Document | Problem | None:
+        try:
+            value = self.document(path)
+            if value is None:
+                return None
+            if not isinstance(value, dict):
+                raise DocumentError("a mapping", type(value).__name__)
+        except DocumentError as error:
+            return self.problem(path, "config", error)
+        return Document(path, value)
+
+    def problem(self, path: str, source: ProblemSource, error: DocumentError | HeaderError) -> Problem:
+        """A refusal as a problem of the file at `path`."""
+        return Problem(
+            path=Path(self.tree.absolute(path)),
+            source=source,
+            expected=error.expected,
+            found=error.found,
+            remedy=error.remedy,
+        )
+
+
+@dataclass(slots=True)
+class Evidence:
+    """The documents of one checkpoint by source; `failures` holds what could not be read, by source.
+
+    `dependencies` lists the files below the outputs directory that were looked at for this checkpoint.
+    `is_run_wanted` tells that a row came to W&B before anybody had filled `runs`.
+    """
+
+    reader: Reader
+    folder: str
+    file_name: str
+    kind: Kind = "file"
+    dependencies: list[str] = field(default_factory=list)
+    failures: dict[Source, list[Problem]] = field(default_factory=dict)
+    runs: Mapping[Source, Documents] | None = None
+    is_run_wanted: bool = False
+    _documents: dict[Source, Documents] = field(default_factory=dict)
+    _facts: CheckpointFacts | None = None
+
+    @property
+    def path(self) -> str:
+        """The checkpoint's path below the outputs directory."""
+        return f"{self.folder}/{self.file_name}" if self.folder else self.file_name
+
+    def documents(self, source: Source) -> Documents:
+        """What a source says; empty where it says nothing or cannot be read."""
+        known = self._documents.get(source)
+        if known is None:
+            if source in WANDB_SOURCES:
+                return self._run_documents(source)
+            known = self._documents[source] = tuple(self._read(source))
+        return known
+
+    def facts(self) -> CheckpointFacts | None:
+        """The checkpoint's own facts beyond its document: its scores."""
+        self.documents(Source.CHECKPOINT)
+        return self._facts
+
+    def signature(self) -> Signature:
+        """The signature of the checkpoint itself; the answer then depends on it."""
+        self.dependencies.append(self.path)
+        return self.reader.signature(self.path)
+
+    def depend(self, *paths: str) -> None:
+        """Let the answer depend on what stands, or does not stand, at further paths from now on."""
+        self.dependencies += paths
+        if self.reader.is_remembering:
+            for path in paths:
+                self.reader.signature(path)
+
+    def config_path(self) -> str | None:
+        """Where the checkpoint's config stands below the outputs directory."""
+        tree = self.reader.tree
+        stem = names.stem_of(self.file_name)
+        for folder, name in config.candidates(self.folder, stem, self.reader.config_filenames):
+            if tree.has_file(folder, name):
+                return f"{folder}/{name}" if folder else name
+        return None
+
+    def hydra_config_path(self) -> str | None:
+        """Where the checkpoint's Hydra config stands below the outputs directory."""
+        name = HYDRA_CONFIG[1]
+        found = (one for one in config.hydra_folders(self.folder) if self.reader.tree.has_file(one, name))
+        folder = next(found, None)
+        return None if folder is None else f"{folder}/{name}"
+
+    def _read(self, source: Source) -> Iterable[Document]:
+        if source is Source.SIDECAR:
+            return self._read_sidecar()
+        if source is Source.CHECKPOINT:
+            return self._read_checkpoint()
+        if source is Source.CONFIG:
+            return self._read_configs()
+        return (Document(self.path, names.facts(self.path, self.reader.tree.root)),)
+
+    def _read_sidecar(self) -> Iterable[Document]:
+        listing = self.reader.tree.folders[self.folder].files
+        prefix = f"{self.folder}/" if self.folder else ""
+        for name in sidecar.sidecar_names(self.file_name):
+            if name in listing:
+                path = prefix + name
+                self.dependencies.append(path)
+                try:
+                    return (Document(path, sidecar.believe(self.reader.document(path))),)
+                except DocumentError as error:
+                    self._fail(Source.SIDECAR, path, error)
+        return ()
+
+    def _read_checkpoint(self) -> Iterable[Document]:
+        if self.kind == "folder":
+            return ()
+        self.signature()
+        try:
+            self._facts = read_checkpoint(self.reader.tree.absolute(self.path))
+        except HeaderError as error:
+            self._fail(Source.CHECKPOINT, self.path, error)
+            return ()
+        return (Document(self.path, self._facts.document),)
+
+    def _read_configs(self) -> Iterable[Document]:
+        documents = []
+        for path in dict.fromkeys((self.config_path(), self.hydra_config_path())):
+            if path is None:
+                continue
+            self.dependencies.append(path)
+            found = self.reader.config(path)
+            if isinstance(found, Problem):
+                self.failures.setdefault(Source.CONFIG, []).append(found)
+            elif found is not None:
+                documents.append(found)
+        return _with_chosen_callback(documents)
+
+    def _run_documents(self, source: Source) -> Documents:
+        if self.runs is None:
+            self.is_run_wanted = True
+            return ()
+        return self.runs.get(source, ())
+
+    def _fail(self, source: Source, path: str, error: DocumentError | HeaderError) -> None:
+        problem = self.reader.problem(path, problem_source(source), error)
+        self.failures.setdefault(source, []).append(problem)
+
+
+def _with_chosen_callback(documents: list[Document]) -> list[Document]:
+    """Put the contract's callback beside the first config that has one, and hide it in the others."""
+    is_chosen = False
+    shown = []
+    for document in documents:
+        chosen = None if is_chosen else config.chosen_callback(document.content)
+        is_chosen = is_chosen or chosen is not None
+        shown.append(Document(document.path, {**document.content, "chosen_callback": chosen}))
+    return shown

@@ -1,0 +1,212 @@
+"""The last resort: which W&B run a checkpoint belongs to, and what that run tells about it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from catalog.contract import WANDB_SOURCES, Source, accept_text, accept_whole
+from catalog.evidence import Document
+from catalog.records import Problem
+from catalog.run_ids import RunIdError, complete_run_id
+from catalog.run_records import run_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from catalog.evidence import Evidence
+    from catalog.run_ids import RunId
+    from catalog.run_records import RunRecord
+    from catalog.wandb_local import LocalRun
+
+RUNNING_EXPIRES_NS = 60_000_000_000
+"""How long the answer of a run that had not finished is believed."""
+
+_LOCAL_FILES = ("config.yaml", "wandb-summary.json", "wandb-metadata.json")
+
+
+class _Reference(NamedTuple):
+    """Where a run is named: its id as written, what stands beside it, and the file it stands in."""
+
+    run_id: str
+    entity: object
+    project: object
+    path: str
+
+
+@dataclass(slots=True)
+class RunAsker:
+    """Finds the runs of many checkpoints, asks for all of them at once, and fills each evidence's `runs`.
+
+    `environ` tells entity, project, key and `WANDB_DIR`; `deadline_s` bounds the whole asking.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    deadline_s: float = 10.0
+    _local: dict[str, tuple[LocalRun, ...]] = field(default_factory=dict)
+
+    def ask(self, wanting: Sequence[Evidence]) -> dict[str, int]:
+        """Give each evidence what its run says; the answer maps the paths of those to ask again to a delay.
+
+        The delay is in ns: 0 where a run could not be reached, more where it was still running. Raises
+        nothing: what cannot be found is a failure of the evidence.
+        """
+        remote: dict[RunId, list[Evidence]] = {}
+        for evidence in wanting:
+            evidence.runs = {}
+            reference = _reference(evidence)
+            record = self._local_record(evidence, reference)
+            if record is not None:
+                _fill(evidence, record)
+            elif reference is not None:
+                self._want(evidence, reference, remote)
+        return self._fetch(remote) if remote and self.environ.get("WANDB_API_KEY") else {}
+
+    def _want(self, evidence: Evidence, reference: _Reference, remote: dict[RunId, list[Evidence]]) -> None:
+        try:
+            run_id = complete_run_id(
+                reference.run_id, entity=reference.entity, project=reference.project, environ=self.environ
+            )
+        except RunIdError as error:
+            _fail(evidence, reference.path, error.expected, error.found, error.remedy)
+            return
+        remote.setdefault(run_id, []).append(evidence)
+
+    def _fetch(self, remote: Mapping[RunId, Sequence[Evidence]]) -> dict[str, int]:
+        from catalog.wandb_runs import fetch_runs
+
+        with_history = {run_id for run_id, asking in remote.items() if any(map(_has_moment, asking))}
+        fetched = fetch_runs(
+            remote.keys(), with_history=with_history, deadline_s=self.deadline_s, environ=self.environ
+        )
+        delays: dict[str, int] = {}
+        for run_id, record in fetched.runs.items():
+            for evidence in remote[run_id]:
+                _fill(evidence, record)
+                if not record.is_finished:
+                    delays[evidence.path] = RUNNING_EXPIRES_NS
+        for failure in fetched.failures:
+            for evidence in remote[failure.run_id]:
+                _fail(evidence, evidence.path, f"the W&B run {failure.run_id}", failure.found, failure.remedy)
+                delays[evidence.path] = 0
+        return delays
+
+    def _local_record(self, evidence: Evidence, reference: _Reference | None) -> RunRecord | None:
+        """What the run's own folder says, if one is there; the answer then depends on what stands there."""
+        from catalog.wandb_local import match_local_run, read_local_run
+
+        experiment = _experiment_folder(evidence.folder)
+        places = self._places(evidence, experiment)
+        evidence.depend(*(f"{place}/wandb" for place in places))
+        key = "\0".join(places)
+        if key not in self._local:
+            self._local[key] = _find(places)
+        run_id = reference.run_id.rpartition("/")[2] if reference else None
+        name = experiment.rpartition("/")[2]
+        run = match_local_run(self._local[key], run_id=run_id, experiment_name=name)
+        if run is None:
+            return None
+        evidence.depend(*(os.path.abspath(f"{run.folder}/files/{one}") for one in _LOCAL_FILES))
+        return read_local_run(run)
+
+    def _places(self, evidence: Evidence, experiment: str) -> tuple[str, ...]:
+        """The folders that may hold a `wandb` folder: experiment, outputs, the one above, `WANDB_DIR`."""
+        tree = evidence.reader.tree
+        root = os.path.abspath(tree.root)
+        own = os.path.abspath(tree.absolute(experiment))
+        places = [own, root, os.path.dirname(root)]
+        if chosen := self.environ.get("WANDB_DIR"):
+            places.append(os.path.abspath(chosen))
+        return tuple(dict.fromkeys(places))
+
+
+def _find(places: tuple[str, ...]) -> tuple[LocalRun, ...]:
+    if not any(os.path.isdir(f"{place}/wandb") for place in places):
+        return ()
+    from catalog.wandb_local import find_local_runs
+
+    return find_local_runs(places)
+
+
+def _experiment_folder(folder: str) -> str:
+    """The path of the folder that belongs to a checkpoint's experiment: above `checkpoints`, else its own."""
+    head, _, tail = folder.rpartition("/")
+    return head if tail == "checkpoints" else folder
+
+
+def _reference(evidence: Evidence) -> _Reference | None:
+    """The run that the sidecar names, else the one of the Hydra config."""
+    for document in evidence.documents(Source.SIDECAR):
+        run_id = accept_text(document.content.get("wandb_run_id"))
+        if isinstance(run_id, str):
+            beside = _logger(evidence)
+            return _Reference(run_id, beside.get("entity"), beside.get("project"), document.path)
+    run_id = accept_text(_logger(evidence).get("id"))
+    if isinstance(run_id, str):
+        logger = _logger(evidence)
+        return _Reference(
+            run_id, logger.get("entity"), logger.get("project"), evidence.hydra_config_path() or ""
+        )
+    return None
+
+
+def _logger(evidence: Evidence) -> Mapping[Any, Any]:
+    """`logger.wandb` of the Hydra config."""
+    wanted = evidence.hydra_config_path()
+    for document in evidence.documents(Source.CONFIG):
+        if document.path == wanted:
+            logger = document.content.get("logger")
+            wandb = logger.get("wandb") if isinstance(logger, dict) else None
+            return wandb if isinstance(wandb, dict) else {}
+    return {}
+
+
+def _moment(evidence: Evidence) -> tuple[int | None, int | None]:
+    """The checkpoint's own epoch and global step, as far as the sidecar or the checkpoint tells them."""
+    epoch = step = None
+    for document in evidence.documents(Source.SIDECAR):
+        training = document.content.get("training")
+        if isinstance(training, dict):
+            epoch, step = _whole(training.get("epoch")), _whole(training.get("global_step"))
+    if epoch is None or step is None:
+        for document in evidence.documents(Source.CHECKPOINT):
+            epoch = _whole(document.content.get("epoch")) if epoch is None else epoch
+            step = _whole(document.content.get("global_step")) if step is None else step
+    return epoch, step
+
+
+def _has_moment(evidence: Evidence) -> bool:
+    return any(one is not None for one in _moment(evidence))
+
+
+def _whole(value: object) -> int | None:
+    accepted = accept_whole(value)
+    return accepted if isinstance(accepted, int) else None
+
+
+def _fill(evidence: Evidence, record: RunRecord) -> None:
+    from catalog.config import chosen_callback
+
+    epoch, global_step = _moment(evidence)
+    history, summary, config = run_documents(record, epoch=epoch, global_step=global_step)
+    chosen = {**config, "chosen_callback": chosen_callback(config)}
+    evidence.runs = {
+        Source.WANDB_HISTORY: (Document(evidence.path, history),),
+        Source.WANDB_SUMMARY: (Document(evidence.path, summary),),
+        Source.WANDB_CONFIG: (Document(evidence.path, chosen),),
+    }
+
+
+def _fail(evidence: Evidence, path: str, expected: str, found: str, remedy: str) -> None:
+    problem = Problem(
+        path=Path(evidence.reader.tree.absolute(path)),
+        source="wandb",
+        key="run",
+        expected=expected,
+        found=found,
+        remedy=remedy,
+    )
+    for source in WANDB_SOURCES:
+        evidence.failures.setdefault(source, []).append(problem)

@@ -1,0 +1,59 @@
+"""The file system as the catalog uses it: signatures, listings, and the time they were taken at."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Signature = tuple[int, int, int, int, int]
+"""(mode with the file's type, inode, size in bytes, mtime in ns, ctime in ns); compared for equality."""
+
+ABSENT: Signature = (0, 0, 0, 0, 0)
+"""The signature of what is not there; an answer can depend on that too."""
+
+SETTLING_NS = 3_000_000_000
+"""How long after its last change a file may still change without its time stamps telling.
+
+FAT keeps times to 2 s, the coarsest in use; Borg waits 3 s for the same reason.
+"""
+
+
+class Stat(Protocol):
+    """What is read of an `os.stat_result`."""
+
+    @property
+    def st_mode(self) -> int: ...  # noqa: D102 - named as in os.stat_result
+    @property
+    def st_ino(self) -> int: ...  # noqa: D102
+    @property
+    def st_size(self) -> int: ...  # noqa: D102
+    @property
+    def st_mtime_ns(self) -> int: ...  # noqa: D102
+    @property
+    def st_ctime_ns(self) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """What decides whether an answer may be remembered: `stat`, and the clock in ns since 1970."""
+
+    stat: Callable[[str], Stat] = os.stat
+    now_ns: Callable[[], int] = time.time_ns
+
+    def signature(self, path: str) -> Signature:
+        """The signature of what `path` leads to, symlinks followed; `ABSENT` where that is nothing."""
+        try:
+            status = self.stat(path)
+        except (OSError, ValueError):
+            return ABSENT
+        return (status.st_mode, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def is_settled(signature: Signature, taken_ns: int) -> bool:
+    """Whether a later change must show: the last one lies far enough before the time of taking."""
+    return max(signature[3], signature[4]) + SETTLING_NS <= taken_ns

@@ -1,0 +1,137 @@
+"""A catalog as text: a table for people, JSON for programs. Computes nothing, prints nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+_COLUMNS = ("epochs", "hmean", "score", "created", "architecture", "backbone", "metadata", "checkpoint")
+
+
+def as_json(value: object) -> str:
+    """Any of the records as JSON; a path whose bytes are no UTF-8 shows them as escapes."""
+    return msgspec.json.encode(_encodable(value), enc_hook=_path_text).decode()
+
+
+def _path_text(value: object) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def _encodable(value: object) -> object:
+    """The value itself, or, where a name in it is no UTF-8, its plain form with such names escaped."""
+    try:
+        msgspec.json.encode(value, enc_hook=_path_text)
+    except UnicodeEncodeError:
+        return _escaped(msgspec.to_builtins(value, enc_hook=_path_text))
+    return value
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return _path_text(value)
+    if isinstance(value, list):
+        return [_escaped(one) for one in value]
+    if isinstance(value, dict):
+        return {_path_text(key): _escaped(one) for key, one in value.items()}
+    return value
+
+
+def catalog_json(catalog: CheckpointCatalog, entries: Sequence[CheckpointCatalogEntry]) -> str:
+    """The selected entries, and what the whole catalog left out or found damaged."""
+    return as_json(
+        {
+            "outputs_dir": catalog.outputs_dir,
+            "total_count": catalog.total_count,
+            "metadata_available_count": catalog.metadata_available_count,
+            "catalog_build_time_seconds": catalog.catalog_build_time_seconds,
+            "entries": entries,
+            "skipped": catalog.skipped,
+            "problems": catalog.problems,
+        }
+    )
+
+
+def table(entries: Iterable[CheckpointCatalogEntry], outputs_dir: Path) -> str:
+    """One line an entry under a heading; paths are below the outputs directory."""
+    rows = [_COLUMNS, *(_row(entry, outputs_dir) for entry in entries)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+        for row in rows
+    )
+
+
+def _row(entry: CheckpointCatalogEntry, outputs_dir: Path) -> tuple[str, ...]:
+    return (
+        str(entry.epochs),
+        "-" if entry.hmean is None else f"{entry.hmean:.4f}",
+        "-" if entry.score is None else f"{entry.score:.4g}",
+        entry.created_timestamp,
+        printable(entry.architecture),
+        printable(entry.backbone),
+        "yes" if entry.has_metadata else "no",
+        printable(str(entry.checkpoint_path.relative_to(outputs_dir))),
+    )
+
+
+def summary(catalog: CheckpointCatalog, shown: int) -> str:
+    """What the table left unsaid: how many there are, were left out, or are damaged, and the time."""
+    parts = [f"{shown} of {catalog.total_count} checkpoints shown"]
+    if catalog.skipped:
+        parts.append(f"{len(catalog.skipped)} left out")
+    if catalog.problems:
+        parts.append(f"{len(catalog.problems)} problems")
+    parts.append(f"metadata coverage {catalog.metadata_coverage_percent:.1f} %")
+    parts.append(f"built in {catalog.catalog_build_time_seconds * 1e3:.1f} ms")
+    return ", ".join(parts)
+
+
+def details(entry: CheckpointCatalogEntry) -> str:
+    """Every field of an entry, each with the source that told it."""
+    rows = []
+    for name in CheckpointCatalogEntry.__struct_fields__:
+        if name == "provenance":
+            continue
+        value = getattr(entry, name)
+        text = "-" if value is None else printable(str(value))
+        rows.append((name, text, entry.provenance.get(name, "")))
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return "\n".join(
+        f"{name:<{widths[0]}}  {text:<{widths[1]}}  {source}".rstrip() for name, text, source in rows
+    )
+
+
+def coverage(catalog: CheckpointCatalog) -> dict[str, Any]:
+    """How much of a catalog its metadata tells: counts, percent, sources, and who lacks a sidecar."""
+    told = Counter(source for entry in catalog.entries for source in set(entry.provenance.values()))
+    lacking = [entry.checkpoint_path for entry in catalog.entries if not entry.has_metadata]
+    return {
+        "outputs_dir": catalog.outputs_dir,
+        "total_count": catalog.total_count,
+        "metadata_available_count": catalog.metadata_available_count,
+        "metadata_coverage_percent": catalog.metadata_coverage_percent,
+        "entries_by_source": dict(sorted(told.items())),
+        "without_metadata": lacking,
+    }
+
+
+def coverage_text(catalog: CheckpointCatalog) -> str:
+    """The same for people."""
+    told = coverage(catalog)
+    counts = f"{told['metadata_available_count']} of {told['total_count']} listed checkpoints"
+    lines = [f"{counts} have metadata ({told['metadata_coverage_percent']:.1f} %)"]
+    lines += [
+        f"  {source:<14} told something about {count}" for source, count in told["entries_by_source"].items()
+    ]
+    if told["without_metadata"]:
+        lines.append("without metadata (save_metadata writes it):")
+        lines += [f"  {printable(str(path))}" for path in told["without_metadata"]]
+    return "\n".join(lines)

@@ -1,0 +1,253 @@
+"""The table applied: what the sources of a checkpoint say, made into its entry."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from catalog.contract import (
+    FIELDS,
+    METADATA_SOURCES,
+    NUMBER,
+    OLDER_METRICS,
+    SCORE_METRICS,
+    SILENT,
+    UNUSABLE,
+    Key,
+    Place,
+    Row,
+    Rule,
+    Source,
+)
+from catalog.evidence import Document, Evidence, problem_source
+from catalog.names import stem_of
+from catalog.records import UNKNOWN, CheckpointCatalogEntry, Problem, SkippedCheckpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_REMEDY = "correct the value, or remove the key"
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What becomes of one checkpoint: an entry or the reason why it is left out, and the problems met."""
+
+    path: str
+    entry: CheckpointCatalogEntry | None
+    skipped: SkippedCheckpoint | None
+    problems: list[Problem]
+
+
+@dataclass(slots=True)
+class _Findings:
+    """The fields told so far, whom they were told by, and what was unusable on the way."""
+
+    evidence: Evidence
+    told: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)
+    problems: dict[tuple[Path, str], Problem] = field(default_factory=dict)
+    asked: set[Source] = field(default_factory=set)
+
+    def ask(self, row: Row) -> None:
+        """Go through a row's places until one tells the field."""
+        for place in row.places:
+            for document in self.documents(place.source):
+                value = self._look(document, place, row.rule)
+                if value is not SILENT:
+                    self.tell(row.field, value, place.source)
+                    return
+
+    def look_first(self, content: Mapping[Any, Any], rows: FirstLook) -> None:
+        """Take what the first key of each row tells; leave everything doubtful to `ask`."""
+        told, provenance, source = self.told, self.provenance, Source.SIDECAR.value
+        for row, steps in rows:
+            value: object = content
+            for step in steps:
+                if type(value) is not dict:
+                    break
+                value = value.get(step)
+            else:
+                if value is None:
+                    continue
+                accepted = row.rule.accept(value)
+                if accepted is not SILENT and accepted is not UNUSABLE:
+                    told[row.field] = accepted
+                    provenance[row.field] = source
+
+    def tell(self, name: str, value: object, source: Source) -> None:
+        self.told[name] = value
+        self.provenance[name] = source.value
+
+    def documents(self, source: Source) -> tuple[Document, ...]:
+        """What a source says, its failures noted at the first time of asking."""
+        documents = self.evidence.documents(source)
+        if source not in self.asked:
+            self.asked.add(source)
+            for problem in self.evidence.failures.get(source, ()):
+                self.problems[problem.path, problem.key] = problem
+        return documents
+
+    def accept(self, rule: Rule, value: object, document: Document, source: Source, key: str) -> object:
+        """The told value or `SILENT`; what is unusable is noted."""
+        accepted = rule.accept(value)
+        if accepted is UNUSABLE:
+            self._note(document, source, key, rule.expected, value)
+            return SILENT
+        return accepted
+
+    def _look(self, document: Document, place: Place, rule: Rule) -> object:
+        if place.source is Source.NAMES:
+            value = document.content.get(place.keys[0].dotted)
+            return SILENT if value is None else value
+        for key in place.keys:
+            value, walked = _walk(document.content, key)
+            if value is not None:
+                expected = rule if walked == len(key.steps) else _MAPPING
+                accepted = self.accept(expected, value, document, place.source, ".".join(key.steps[:walked]))
+                if accepted is not SILENT:
+                    return accepted
+        return SILENT
+
+    def _note(self, document: Document, source: Source, key: str, expected: str, value: object) -> None:
+        path = Path(self.evidence.reader.tree.absolute(document.path))
+        self.problems[path, key] = Problem(
+            path=path,
+            source=problem_source(source),
+            key=key,
+            expected=expected,
+            found=_described(value),
+            remedy=_REMEDY,
+        )
+
+
+def _refuse(value: object) -> object:
+    return SILENT if isinstance(value, str) and (not value.strip() or value == UNKNOWN) else UNUSABLE
+
+
+_MAPPING = Rule("a mapping", _refuse)
+
+
+def _walk(content: Mapping[Any, Any], key: Key) -> tuple[object, int]:
+    """The value under a dotted key, and how many steps led there; `None` where a step is absent."""
+    value: object = content
+    for walked, step in enumerate(key.steps):
+        if not isinstance(value, dict):
+            return value, walked
+        value = value.get(step)
+        if value is None:
+            return None, walked
+    return value, len(key.steps)
+
+
+def _described(value: object) -> str:
+    """A short description: a hostile container's `repr` could be of any size."""
+    if isinstance(value, str):
+        return repr(value[:60])
+    if isinstance(value, int) and not isinstance(value, bool):
+        return repr(value) if value.bit_length() < 256 else "a very large whole number"
+    if isinstance(value, bool | float):
+        return repr(value)
+    return f"a {type(value).__name__}"
+
+
+FirstLook = tuple[tuple[Row, tuple[str, ...]], ...]
+"""Rows whose first key in a sidecar can be tried before anything else, with that key's steps."""
+
+SIDECAR_FIRST: FirstLook = tuple(
+    (row, row.places[0].keys[0].steps) for row in FIELDS if row.places[0].source is Source.SIDECAR
+)
+
+
+def merge(evidence: Evidence, first_look: FirstLook = SIDECAR_FIRST) -> Answer:
+    """One checkpoint's answer, by the contract's table.
+
+    `first_look` is the fast path: rows whose first key tells at once need no walk through their places.
+    An empty one gives the same answer.
+    """
+    findings = _Findings(evidence)
+    for document in findings.documents(Source.SIDECAR) if first_look else ():
+        findings.look_first(document.content, first_look)
+    for row in FIELDS:
+        if row.field not in findings.told:
+            findings.ask(row)
+    if "created_timestamp" not in findings.told:
+        findings.tell("created_timestamp", _modified(evidence), Source.FILE)
+    _ask_score(findings)
+    path = Path(evidence.reader.tree.absolute(evidence.path))
+    problems = list(findings.problems.values())
+    epochs = findings.told.get("epochs")
+    if not epochs:
+        reason = "epochs is 0" if epochs == 0 else "no source tells its epochs"
+        return Answer(evidence.path, None, SkippedCheckpoint(path, reason), problems)
+    return Answer(evidence.path, _entry(findings, path), None, problems)
+
+
+def _entry(findings: _Findings, path: Path) -> CheckpointCatalogEntry:
+    evidence = findings.evidence
+    told = findings.told
+    return CheckpointCatalogEntry(
+        checkpoint_path=path,
+        config_path=evidence.reader.absolute_path(evidence.config_path()),
+        display_name=stem_of(evidence.file_name),
+        architecture=told.pop("architecture", UNKNOWN),
+        backbone=told.pop("backbone", UNKNOWN),
+        has_metadata=not METADATA_SOURCES.isdisjoint(findings.provenance.values()),
+        provenance=findings.provenance,
+        **told,
+    )
+
+
+def _modified(evidence: Evidence) -> str:
+    """The checkpoint's mtime in local time; the epoch's begin where it vanished or passes the calendar."""
+    signature = evidence.signature()
+    try:
+        when = time.localtime(signature[3] // 1_000_000_000)
+    except (OverflowError, OSError, ValueError):
+        when = time.localtime(0)
+    return f"{when.tm_year:04}{when.tm_mon:02}{when.tm_mday:02}_{when.tm_hour:02}{when.tm_min:02}"
+
+
+def _ask_score(findings: _Findings) -> None:
+    """This checkpoint's value of its monitor: by the sidecar, else by the checkpoint's own callbacks."""
+    monitor = findings.told.get("monitor")
+    if monitor is None:
+        return
+    for document in findings.documents(Source.SIDECAR):
+        score = _sidecar_score(findings, document, monitor)
+        if score is not SILENT:
+            findings.tell("score", score, Source.SIDECAR)
+            return
+    if findings.provenance["monitor"] == Source.SIDECAR.value:
+        return
+    for document in findings.documents(Source.CHECKPOINT):
+        facts = findings.evidence.facts()
+        for value in facts.score(monitor, findings.evidence.file_name) if facts else ():
+            score = findings.accept(NUMBER, value, document, Source.CHECKPOINT, "callbacks: score")
+            if score is not SILENT:
+                findings.tell("score", score, Source.CHECKPOINT)
+                return
+
+
+def _sidecar_score(findings: _Findings, document: Document, monitor: str) -> object:
+    metrics = document.content.get("metrics")
+    if not isinstance(metrics, dict):
+        return SILENT
+    additional = metrics.get("additional_metrics")
+    candidates: list[tuple[Rule, str, object]] = []
+    if isinstance(additional, dict):
+        candidates.append((NUMBER, f"metrics.additional_metrics.{monitor}", additional.get(monitor)))
+    elif additional is not None:
+        candidates.append((_MAPPING, "metrics.additional_metrics", additional))
+    metric, rule = SCORE_METRICS.get(monitor.rpartition("/")[2], (None, NUMBER))
+    if metric is not None:
+        names = (metric, OLDER_METRICS[metric])
+        candidates += [(rule, f"metrics.{name}", metrics.get(name)) for name in names]
+    for rule, key, value in candidates:
+        score = findings.accept(rule, value, document, Source.SIDECAR, key)
+        if score is not SILENT:
+            return score
+    return SILENT

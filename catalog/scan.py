@@ -1,0 +1,178 @@
+"""One walk over a tree: its checkpoints, and the names that stand beside and above them.
+
+Whoever needs to know whether a file exists asks the listing; nobody calls `exists()` after the walk.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from catalog.filesystem import FileSystem, Signature, is_settled
+from catalog.names import CHECKPOINT_SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Kind = Literal["file", "folder", "nothing"]
+"""What a name leads to: a regular file, a folder, or neither (a dangling link, a pipe, ...)."""
+
+_METADATA_SUFFIXES = (".yaml", ".yml", ".json")
+_NO_FOLDERS: Mapping[str, Folder] = {}
+
+
+class Folder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One folder of the tree as it was listed.
+
+    `path` is below the outputs directory, `""` for itself. `checkpoints` maps names to what they are;
+    `files` are the other files that a catalog could read. `links` are those among all of these that
+    are symlinks: what they lead to can change without this folder's signature telling. `signature` is
+    from before the listing, and `None` where it had not settled.
+    """
+
+    path: str
+    signature: Signature | None
+    folders: tuple[str, ...]
+    checkpoints: dict[str, Kind]
+    files: frozenset[str]
+    links: dict[str, Kind]
+
+    def below(self, name: str) -> str:
+        """The path of a name in this folder, below the outputs directory."""
+        return f"{self.path}/{name}" if self.path else name
+
+
+@dataclass(slots=True)
+class Tree:
+    """What a walk saw: folders by path, those of them that were listed anew, and those that refused."""
+
+    root: str
+    folders: dict[str, Folder] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
+    unreadable: dict[str, OSError] = field(default_factory=dict)
+
+    def absolute(self, path_below: str) -> str:
+        """The path that the operating system is asked for; one outside the tree is absolute already."""
+        if not path_below:
+            return self.root
+        if os.path.isabs(path_below):
+            return path_below
+        return self.root + path_below if self.root.endswith("/") else f"{self.root}/{path_below}"
+
+    def has_file(self, folder: str, name: str) -> bool:
+        """Whether a file that a catalog could read stands under `name` in `folder`."""
+        listing = self.folders.get(folder)
+        return listing is not None and name in listing.files
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """How to walk: the file system, further file names that matter, and the folder that is ours, if any.
+
+    `ignored` is a path below the outputs directory: the index that the user put into the tree.
+    """
+
+    files: FileSystem = field(default_factory=FileSystem)
+    config_filenames: frozenset[str] = frozenset()
+    ignored: str | None = None
+
+    def scan(self, root: str, known: Mapping[str, Folder] = _NO_FOLDERS) -> Tree:
+        """Walk the tree at `root`; a folder in `known` whose signature still holds is not listed again."""
+        tree = Tree(root)
+        pending = [""]
+        while pending:
+            path = pending.pop()
+            folder = self._recall(tree, known.get(path)) or self._list(tree, path)
+            if folder is not None:
+                tree.folders[path] = folder
+                prefix = f"{path}/" if path else ""
+                pending += [prefix + name for name in folder.folders]
+        return tree
+
+    def _recall(self, tree: Tree, known: Folder | None) -> Folder | None:
+        """The known folder, if nothing about it can have changed."""
+        if known is None or known.signature is None:
+            return None
+        absolute = tree.absolute(known.path)
+        if self.files.signature(absolute) != known.signature:
+            return None
+        for name, kind in known.links.items():
+            if self._kind_behind(f"{absolute}/{name}") != kind:
+                return None
+        return known
+
+    def _list(self, tree: Tree, path: str) -> Folder | None:
+        absolute = tree.absolute(path)
+        taken_ns = self.files.now_ns()
+        signature = self.files.signature(absolute)
+        builder = _Listing(self, absolute)
+        try:
+            with os.scandir(absolute) as entries:
+                for entry in entries:
+                    builder.add(entry)
+        except OSError as error:
+            tree.unreadable[path] = error
+            return None
+        tree.listed.add(path)
+        folders = tuple(builder.folders)
+        if self.ignored is not None and self.ignored.rpartition("/")[0] == path:
+            folders = tuple(name for name in folders if name != self.ignored.rpartition("/")[2])
+        return Folder(
+            path,
+            signature if is_settled(signature, taken_ns) else None,
+            folders,
+            builder.checkpoints,
+            frozenset(builder.files),
+            builder.links,
+        )
+
+    def _kind_behind(self, absolute: str) -> Kind:
+        """What a symlink leads to."""
+        try:
+            mode = self.files.stat(absolute).st_mode
+        except (OSError, ValueError):
+            return "nothing"
+        if stat.S_ISREG(mode):
+            return "file"
+        return "folder" if stat.S_ISDIR(mode) else "nothing"
+
+
+class _Listing:
+    """The names of one folder, sorted into what they mean to a catalog."""
+
+    __slots__ = ("absolute", "checkpoints", "files", "folders", "links", "scanner")
+
+    def __init__(self, scanner: Scanner, absolute: str) -> None:
+        self.scanner = scanner
+        self.absolute = absolute
+        self.folders: list[str] = []
+        self.checkpoints: dict[str, Kind] = {}
+        self.files: list[str] = []
+        self.links: dict[str, Kind] = {}
+
+    def add(self, entry: os.DirEntry[str]) -> None:
+        name = entry.name
+        is_checkpoint = name.endswith(CHECKPOINT_SUFFIX)
+        if not (is_checkpoint or name.endswith(_METADATA_SUFFIXES) or name in self.scanner.config_filenames):
+            if entry.is_dir(follow_symlinks=False):
+                self.folders.append(name)
+            return
+        kind = self._kind(entry, name)
+        if is_checkpoint:
+            self.checkpoints[name] = kind
+        elif kind == "file":
+            self.files.append(name)
+        elif kind == "folder" and name not in self.links:
+            self.folders.append(name)
+
+    def _kind(self, entry: os.DirEntry[str], name: str) -> Kind:
+        if entry.is_symlink():
+            kind = self.links[name] = self.scanner._kind_behind(f"{self.absolute}/{name}")
+            return kind
+        if entry.is_file(follow_symlinks=False):
+            return "file"
+        return "folder" if entry.is_dir(follow_symlinks=False) else "nothing"

@@ -1,0 +1,67 @@
+"""This catalog's implementations as a harness calls them: `subject(outputs_dir, config_filenames)`.
+
+A subject's attribute `prepare`, where it has one, is called before and apart from the call that counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from catalog.adapter import build_lightweight_catalog
+from catalog.builder import CheckpointCatalogBuilder, Collaborators
+from catalog.info import CatalogOptions
+from catalog.store import CatalogCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from catalog.info import CheckpointInfo
+    from catalog.records import CheckpointCatalog
+
+Names = tuple[str, ...]
+
+
+def v2(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
+    """V2 from nothing remembered, W&B not asked."""
+    return CheckpointCatalogBuilder(outputs_dir, False, False, config_filenames).build_catalog()
+
+
+def v2_wandb(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
+    """V2 from nothing remembered, W&B asked for what nothing else told."""
+    return CheckpointCatalogBuilder(outputs_dir, False, True, config_filenames).build_catalog()
+
+
+def v2_remembered(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
+    """V2 in a process that built the same catalog before."""
+    return CheckpointCatalogBuilder(outputs_dir, True, False, config_filenames).build_catalog()
+
+
+def v2_index(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
+    """V2 as a new process finds it: remembered by the index file alone."""
+    collaborators = Collaborators(cache=CatalogCache())
+    builder = CheckpointCatalogBuilder(outputs_dir, True, False, config_filenames, collaborators=collaborators)
+    return builder.build_catalog()
+
+
+def adapter(outputs_dir: Path, config_filenames: Names) -> list[CheckpointInfo]:
+    """The old API, with whichever implementation its switch selects, and what that one remembers."""
+    return build_lightweight_catalog(CatalogOptions(outputs_dir, config_filenames))
+
+
+def legacy(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
+    """The old way: every checkpoint loaded, nothing remembered."""
+    from catalog.legacy import build_legacy_catalog
+
+    return build_legacy_catalog(outputs_dir, config_filenames)
+
+
+def _remember(subject: Callable[[Path, Names], object]) -> Callable[[Path, Names], None]:
+    def prepare(outputs_dir: Path, config_filenames: Names) -> None:
+        subject(outputs_dir, config_filenames)
+
+    return prepare
+
+
+v2_remembered.prepare = _remember(v2_remembered)  # type: ignore[attr-defined]  # a function's own attribute
+v2_index.prepare = _remember(v2_index)  # type: ignore[attr-defined]

@@ -1,0 +1,150 @@
+"""The process that asks W&B: started when first needed, kept for the next question, ended at a deadline."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_WORKER: Final = Path(__file__).with_name("wandb_worker.py")
+
+# Of the asking process's own session with W&B, and what would make the client talkative.
+_DROPPED: Final = ("WANDB_SERVICE", "WANDB_DEBUG", "WANDB_CORE_DEBUG")
+_QUIET: Final = {
+    "WANDB_SILENT": "true",
+    # One more try: the helper waits 2 s before it, and doubles that before each further one.
+    "WANDB__GRAPHQL_RETRY_MAX": "1",
+    "PYTHONWARNINGS": "ignore",
+}
+
+
+class WorkerEndedError(RuntimeError):
+    """The process ended in the middle of its answer."""
+
+
+class WorkerProcess:
+    """One process that asks W&B on behalf of this one, in the environment `environ`."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Raises `OSError` where no process can be started."""
+        self.environ = dict(environ)
+        self._owner = os.getpid()
+        # The client makes a folder for every run that it hears of.
+        self._folder = tempfile.mkdtemp(prefix="catalog-wandb-")
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(_WORKER)],  # -P: a folder of runs must not pass for the package
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(environ, self._folder),
+        )
+        self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def is_usable(self, environ: Mapping[str, str]) -> bool:
+        """Whether it lives, belongs to this very process, and speaks for the same environment."""
+        return self._owner == os.getpid() and self._process.poll() is None and self.environ == dict(environ)
+
+    def ask(self, question: Mapping[str, Any], until_s: float) -> Iterator[dict[str, Any]]:
+        """The answers to a question as they arrive.
+
+        Raises `TimeoutError` at the time `until_s` of `time.monotonic()`, and `WorkerEndedError`.
+        """
+        assert self._process.stdin is not None  # noqa: S101 - it was opened as a pipe
+        try:
+            self._process.stdin.write(json.dumps(question).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise WorkerEndedError from error
+        while True:
+            try:
+                answer = self._answers.get(timeout=max(0.0, until_s - time.monotonic()))
+            except queue.Empty:
+                raise TimeoutError from None
+            if answer is None:
+                raise WorkerEndedError
+            if "done" in answer:
+                return
+            yield answer
+
+    def close(self) -> None:
+        """End the process at once; the client's helper, which watches it, ends by itself."""
+        if self._owner != os.getpid():
+            return
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                _close_quietly(stream)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe
+        for line in self._process.stdout:
+            self._answers.put(json.loads(line))
+        self._answers.put(None)
+
+
+class WorkerShelf:
+    """Keeps one idle worker: starting one costs about a second, asking it again milliseconds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: WorkerProcess | None = None
+
+    def take(self, environ: Mapping[str, str]) -> WorkerProcess:
+        """The idle worker if it may be used, else a new one. Raises `OSError`."""
+        worker = self._exchange(None)
+        if worker is not None:
+            if worker.is_usable(environ):
+                return worker
+            worker.close()
+        return WorkerProcess(environ)
+
+    def put(self, worker: WorkerProcess) -> None:
+        """Keep a worker that has answered to the end."""
+        previous = self._exchange(worker)
+        if previous is not None:
+            previous.close()
+
+    def clear(self) -> None:
+        """End the idle worker, if there is one."""
+        worker = self._exchange(None)
+        if worker is not None:
+            worker.close()
+
+    def _exchange(self, worker: WorkerProcess | None) -> WorkerProcess | None:
+        with self._lock:
+            previous, self._idle = self._idle, worker
+        return previous
+
+
+shelf: Final = WorkerShelf()
+atexit.register(shelf.clear)
+
+
+def _environment(environ: Mapping[str, str], folder: str) -> dict[str, str]:
+    kept = {name: value for name, value in environ.items() if name not in _DROPPED}
+    # Reading runs needs no crash reports to W&B; who wants them says so.
+    return {"WANDB_ERROR_REPORTING": "false", **kept, **_QUIET, "WANDB_DIR": folder}
+
+
+def _close_quietly(stream: Any) -> None:
+    try:
+        stream.close()
+    except OSError:  # what was still to be written to a process that has ended
+        return

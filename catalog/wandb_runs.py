@@ -1,0 +1,189 @@
+"""Facts of W&B runs from their server: all at once, within one deadline, and never with an exception."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import netrc
+import os
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from catalog.run_ids import RunId
+from catalog.run_records import METRIC_GROUPS, RunRecord, plain_config, plain_summary
+from catalog.wandb_process import WorkerEndedError, WorkerShelf, shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+logger = logging.getLogger(__name__)
+
+DEADLINE_S: Final = 10.0
+_DEFAULT_HOSTS: Final = ("api.wandb.ai", "api.forge.coreweave.com")
+_OFFLINE_MODES: Final = frozenset({"offline", "disabled", "dryrun"})
+
+_NETWORK_REMEDY: Final = "check the network and WANDB_BASE_URL, or build without W&B"
+_REMEDIES: Final = {
+    401: "set WANDB_API_KEY to a valid key, or run `wandb login`",
+    403: "ask for access to the project, or set WANDB_API_KEY to a key that has it",
+    404: "check WANDB_BASE_URL, and the run's entity and project",
+    429: "wait until the server's rate limit is reset, then build again",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailure:
+    """Why one run told nothing, or no history: what was found instead, and what mends that."""
+
+    run_id: RunId
+    found: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedRuns:
+    """What arrived before the deadline, and what did not."""
+
+    runs: Mapping[RunId, RunRecord] = field(default_factory=dict)
+    failures: tuple[RunFailure, ...] = ()
+
+
+def can_ask(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether there is a key to ask W&B with (`WANDB_API_KEY`, netrc), and nobody wished to be offline."""
+    if environ.get("WANDB_MODE") in _OFFLINE_MODES:
+        return False
+    if environ.get("WANDB_API_KEY") or environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    home = environ.get("HOME") or os.path.expanduser("~")
+    address = environ.get("WANDB_BASE_URL")
+    hosts = (urlsplit(address).netloc,) if address else _DEFAULT_HOSTS
+    try:
+        known = netrc.netrc(environ.get("NETRC") or os.path.join(home, ".netrc"))
+    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
+        return False
+    return any(host in known.hosts for host in hosts)
+
+
+def fetch_runs(
+    run_ids: Collection[RunId],
+    *,
+    with_history: Collection[RunId] = (),
+    deadline_s: float = DEADLINE_S,
+    environ: Mapping[str, str] = os.environ,
+    workers: WorkerShelf = shelf,
+) -> FetchedRuns:
+    """Ask W&B for all `run_ids` in one go, and for the logged metrics of those `with_history`.
+
+    Takes `deadline_s` seconds at most. Raises nothing: what went wrong stands in `failures`, and in one
+    warning. Without ids, or where `can_ask` says no, nothing is asked and no process is started.
+    """
+    until_s = time.monotonic() + deadline_s
+    wanted = dict.fromkeys(run_ids)
+    if not wanted or not can_ask(environ):
+        return FetchedRuns()
+    collected = _Collected(key=environ.get("WANDB_API_KEY", ""))
+    if _is_installed():
+        question = {"runs": list(wanted), "history": [one for one in with_history if one in wanted]}
+        _ask(question | {"metrics": METRIC_GROUPS}, until_s, environ, workers, collected)
+        collected.fail_others(wanted, deadline_s)
+    else:
+        collected.fail(wanted, "no package `wandb`", "install it: pip install 'ckpt-bench[wandb]'")
+    _warn(collected, len(wanted))
+    return FetchedRuns(collected.runs, tuple(collected.failures.values()))
+
+
+@dataclass(slots=True)
+class _Collected:
+    """What has arrived so far. `key` must never be shown."""
+
+    key: str
+    runs: dict[RunId, RunRecord] = field(default_factory=dict)
+    failures: dict[RunId, RunFailure] = field(default_factory=dict)
+    is_late: bool = False
+
+    def take(self, answer: Mapping[str, Any]) -> None:
+        """Keep one answer of the worker."""
+        if "failed" in answer:
+            status = answer["status"]
+            found = f"HTTP {status}: {answer['found']}" if status else answer["found"]
+            remedy = _REMEDIES.get(status, _NETWORK_REMEDY)
+            self.fail((RunId(*one) for one in answer["failed"]), found, remedy)
+            return
+        run_id = RunId(*answer["run"])
+        if "rows" in answer:
+            self.runs[run_id] = replace(
+                self.runs[run_id], history=tuple(row for row in answer["rows"] if isinstance(row, dict))
+            )
+        else:
+            self.runs[run_id] = RunRecord(
+                state=answer["state"] or "unknown",
+                config=plain_config(answer["config"]),
+                summary=plain_summary(answer["summaryMetrics"]),
+            )
+
+    def fail(self, run_ids: Iterable[RunId], found: str, remedy: str) -> None:
+        """Note what went wrong, in one line of bounded length."""
+        if self.key:
+            found = found.replace(self.key, "***")
+        found = " ".join(found.split())[:200]
+        for run_id in run_ids:
+            self.failures.setdefault(run_id, RunFailure(run_id=run_id, found=found, remedy=remedy))
+
+    def fail_others(self, wanted: Iterable[RunId], deadline_s: float) -> None:
+        """Note the runs that nothing was heard of."""
+        others = [one for one in wanted if one not in self.runs and one not in self.failures]
+        if self.is_late:
+            found = f"no answer within {deadline_s:g} s"
+            self.fail(others, found, f"{_NETWORK_REMEDY}; a rate limit shows so too")
+        else:
+            self.fail(others, "no such run", "correct the run's id, entity and project")
+
+
+def _ask(
+    question: Mapping[str, Any],
+    until_s: float,
+    environ: Mapping[str, str],
+    workers: WorkerShelf,
+    collected: _Collected,
+) -> None:
+    """Collect what a worker answers before the time is up; one that failed is not asked again."""
+    worker = None
+    try:
+        worker = workers.take(environ)
+        for answer in worker.ask(question, until_s):
+            collected.take(answer)
+    except TimeoutError:
+        collected.is_late = True
+    except (OSError, WorkerEndedError) as error:
+        found = f"the process that asks W&B ended: {error}"
+        collected.fail((RunId(*one) for one in question["runs"]), found, "check that `import wandb` works")
+    else:
+        if not collected.failures:
+            workers.put(worker)
+            return
+    if worker is not None:
+        worker.close()
+
+
+def _is_installed() -> bool:
+    """Whether there is a package, and not just a folder of runs, named `wandb`."""
+    try:
+        spec = importlib.util.find_spec("wandb")
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin is not None
+
+
+def _warn(collected: _Collected, wanted_count: int) -> None:
+    """One line for all failures: how many, why, and what to do."""
+    reasons = dict.fromkeys((one.found, one.remedy) for one in collected.failures.values())
+    if not reasons:
+        return
+    logger.warning(
+        "W&B: %d of %d runs told nothing, or not all: %s",
+        len(collected.failures),
+        wanted_count,
+        "; ".join(f"{found} ({remedy})" for found, remedy in list(reasons)[:3]),
+    )

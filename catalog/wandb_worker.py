@@ -1,0 +1,218 @@
+"""Asks W&B for runs in a process of its own: questions come in at stdin, answers go out at stdout.
+
+`catalog.wandb_process` starts this file as a script, so it imports nothing of the catalog. A process,
+because the client's helper may keep retrying for minutes, and only a process can be ended at any time.
+
+One JSON document a line each way. A question holds `runs`, each as [entity, project, id], those of
+them whose `history` is wanted, and in `metrics` at which groups of keys. Answers hold, as they arrive,
+`run` with `state`, `config`, `summaryMetrics`; or `run` with history `rows`; or `failed` (runs), `found` (what
+happened) and `status` (that of HTTP, 0 where there was none); at last `done`.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import queue
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import IO, TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from wandb.apis.public import Api, Run, Runs
+
+Name = tuple[str, str, str]
+Node = dict[str, Any]
+
+IDLE_S: Final = 60.0
+RUNS_A_REQUEST: Final = 250
+SAMPLES: Final = 10_000
+_STEP_KEYS: Final = ("trainer/global_step", "epoch")
+_SIDE_BY_SIDE: Final = 16
+# Who asks ends this process at the deadline; until then nothing here should give up.
+_CLIENT_TIMEOUT_S: Final = 3600
+
+
+class Conversation:
+    """Answers questions to one stream, and keeps the client from one question to the next."""
+
+    def __init__(self, answers: IO[str]) -> None:
+        self._answers = answers
+        self._lock = threading.Lock()
+        self._api: Api | None = None
+
+    def answer(self, question: Mapping[str, Any]) -> None:
+        """Send what W&B says about the question's runs, as it arrives. Raises nothing."""
+        names: list[Name] = sorted(tuple(name) for name in question["runs"])
+        history = {tuple(name) for name in question["history"]}
+        try:
+            api = self._client(names[0][0])
+        except Exception as error:  # noqa: BLE001 - whatever the client raises is an answer too
+            self._fail(names, error)
+        else:
+            with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+                pages = [pool.submit(self._ask_runs, api, chunk) for chunk in _chunks(names)]
+                for name, node, run in [found for page in pages for found in page.result()]:
+                    if name in history:
+                        pool.submit(self._ask_history, name, node, run, question["metrics"])
+        self._say({"done": True})
+
+    def _client(self, entity: str) -> Api:
+        if self._api is None:
+            self._api = _open_client(entity)
+        self._api.flush()  # type: ignore[no-untyped-call] # the package leaves it without annotations
+        return self._api
+
+    def _ask_runs(self, api: Api, names: Sequence[Name]) -> list[tuple[Name, Node, Run]]:
+        """Send the runs of one project; returns those that were found with the client's objects."""
+        entity, project, _ = names[0]
+        ids = [name[2] for name in names]
+        wanted = dict(zip(ids, names, strict=True))
+        found: list[tuple[Name, Node]] = []
+        objects: dict[str, Run] = {}
+        try:
+            runs = api.runs(f"{entity}/{project}", {"name": {"$in": ids}}, per_page=len(ids), lazy=False)
+            for page in _pages(runs):
+                new = [(wanted.pop(node["name"]), node) for node in page if node["name"] in wanted]
+                for name, node in new:
+                    self._say_run(name, node)
+                found += new
+                # A server may claim further pages for ever: only pages that tell something are followed.
+                if not wanted or not new:
+                    break
+            objects = {run.id: run for run in runs.objects}
+        except Exception as error:  # noqa: BLE001 - see `answer`
+            self._fail(wanted.values(), error)
+        return [(name, node, objects[name[2]]) for name, node in found if name[2] in objects]
+
+    def _ask_history(self, name: Name, node: Node, run: Run, metrics: Sequence[Sequence[str]]) -> None:
+        """Send the rows in which any of the metrics was logged, all of them."""
+        try:
+            rows: list[Any] = []
+            for keys, count in _groups(node, metrics):
+                sampled = run.history(SAMPLES, keys, pandas=False)
+                # The sample is one request and mostly whole; where it is not, the exact scan takes several.
+                rows += sampled if len(sampled) >= count else run.scan_history(keys)
+            self._say({"run": name, "rows": rows})
+        except Exception as error:  # noqa: BLE001 - see `answer`
+            self._fail([name], error)
+
+    def _say_run(self, name: Name, node: Node) -> None:
+        told = {key: node.get(key) for key in ("state", "config", "summaryMetrics")}
+        self._say({"run": name, **told})
+
+    def _fail(self, names: Iterable[Name], error: Exception) -> None:
+        self._say({"failed": list(names), "status": _status(error), "found": str(error)})
+
+    def _say(self, answer: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._answers.write(json.dumps(answer) + "\n")
+            self._answers.flush()
+
+
+def _open_client(entity: str) -> Api:
+    """Import the package and let the client introduce itself to the server. Raises what it raises."""
+    gc.disable()  # an eighth of the time to import goes into collecting what is still needed
+    import wandb
+
+    # The helper needs 0.2 s to start, and the rest of the package as long to import: side by side.
+    threading.Thread(target=wandb.setup, daemon=True).start()
+    from wandb.apis.public import Api
+
+    gc.enable()
+    # The client asks for a default entity unless it is given one, even where every path has its own.
+    return Api(overrides={"entity": entity}, timeout=_CLIENT_TIMEOUT_S)
+
+
+def _chunks(names: Sequence[Name]) -> Iterator[list[Name]]:
+    """Sorted names as they are asked for: by project, `RUNS_A_REQUEST` at most."""
+    for _, of_project in groupby(names, key=lambda name: name[:2]):
+        project_names = list(of_project)
+        for begin in range(0, len(project_names), RUNS_A_REQUEST):
+            yield project_names[begin : begin + RUNS_A_REQUEST]
+
+
+def _pages(runs: Runs) -> Iterator[list[Node]]:
+    """The runs page by page as the server sent them.
+
+    The client's own objects would not do: they lose a config that comes as JSON text in JSON text, and one
+    run that the client cannot read costs it the whole page.
+    """
+    shown = None
+    while True:
+        try:
+            next(runs)
+        except StopIteration:
+            return
+        except Exception:
+            if runs.last_response is shown or not (runs.last_response or {}).get("project"):
+                raise
+        if runs.last_response is not shown and runs.last_response is not None:
+            shown = runs.last_response
+            yield [edge["node"] for edge in shown["project"]["runs"]["edges"]]
+
+
+def _groups(node: Node, metrics: Sequence[Sequence[str]]) -> list[tuple[list[str], int]]:
+    """The keys to ask a run's history for, those together that were logged together, and how often.
+
+    W&B hands out the rows that hold *all* the keys of a request; `historyKeys` tells which keys there
+    are and how often each was logged.
+    """
+    known = (node.get("historyKeys") or {}).get("keys") or {}
+    steps = [key for key in _STEP_KEYS if key in known]
+    groups: dict[tuple[int, int], list[str]] = {}
+    for position, group in enumerate(metrics):
+        for key in group:
+            if key in known and steps:
+                count = sum(of_type.get("count", 0) for of_type in known[key].get("typeCounts") or ())
+                groups.setdefault((position, count), [*steps]).append(key)
+    return [(keys, count) for (_, count), keys in groups.items()]
+
+
+def _status(error: BaseException | None) -> int:
+    """The HTTP status behind an exception of the client; 0 where no answer came."""
+    while error is not None:
+        status = getattr(getattr(error, "response", None), "http_status", 0)
+        if status:
+            return int(status)
+        error = error.__cause__
+    return 0
+
+
+def _listen(given: IO[str], questions: queue.SimpleQueue[str]) -> None:
+    """Hand on questions. Their end is the end of whoever asked, and so of this process."""
+    for line in given:
+        questions.put(line)
+    os._exit(0)
+
+
+def _claim_streams() -> tuple[IO[str], IO[str]]:
+    """Keep stdin and stdout for the conversation: neither the client nor its helper may use them."""
+    given = os.fdopen(os.dup(0), encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1):
+        os.dup2(nothing, stream)
+    return given, answers
+
+
+def main() -> None:
+    """Answer questions until nobody is there to ask, or for `IDLE_S` seconds nobody does."""
+    given, answers = _claim_streams()
+    questions: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(given, questions), daemon=True).start()
+    conversation = Conversation(answers)
+    while True:
+        try:
+            question = questions.get(timeout=IDLE_S)
+        except queue.Empty:
+            os._exit(0)
+        conversation.answer(json.loads(question))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Sessions: tests, lint, types, bench, gate. Each only says which command runs where."""
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+PACKAGES = ("catalog", "bench", "fixtures", "tests")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The test suite."""
+    session.install("-e", ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and whether the formatter would change anything."""
+    session.install("ruff>=0.11")
+    session.run("ruff", "check", *PACKAGES, "noxfile.py")
+    session.run("ruff", "format", "--check", *PACKAGES, "noxfile.py")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Strict types over everything, tests included."""
+    session.install("-e", ".[test]")
+    session.run("mypy")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The scenarios as pytest-benchmark benchmarks."""
+    session.install("-e", ".[bench]")
+    session.run("pytest", "bench", *session.posargs)
+
+
+@nox.session
+def gate(session: nox.Session) -> None:
+    """The claims measured; the exit code is the verdict."""
+    session.install("-e", ".[bench]")
+    session.run("ckpt-bench", "reproduce", *(session.posargs or ["--quick"]))

@@ -1,0 +1,188 @@
+"""Where memories are kept, and what becomes of a file that cannot be believed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from catalog.index import Memory, Remembered
+from catalog.merge import Answer
+from catalog.records import CheckpointCatalogEntry, Problem, SkippedCheckpoint
+from catalog.scan import Folder
+from catalog.store import (
+    INDEX_DIR_VARIABLE,
+    CatalogCache,
+    Key,
+    clear_global_cache,
+    default_index_dir,
+    global_cache,
+    key_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIGNATURE = (33188, 7, 100, 10**18, 10**18 + 1)
+
+
+def memory_below(root: Path, name: str = "a.ckpt") -> Memory:
+    entry = CheckpointCatalogEntry(
+        checkpoint_path=root / "exp" / name,
+        config_path=root / "config.yaml",
+        display_name="a",
+        architecture="dbnet",
+        backbone="unknown",
+        exp_name="größe",
+        epochs=2**63 - 1,
+        created_timestamp="20250101_0000",
+        hmean=0.1 + 0.2,
+        monitor_mode="max",
+        provenance={"epochs": "sidecar"},
+    )
+    problem = Problem(path=root / "exp" / name, source="sidecar", key="k", expected="e", found="f", remedy="r")
+    answers = {
+        f"exp/{name}": Remembered(Answer(f"exp/{name}", entry, None, [problem]), "file", (f"exp/{name}",)),
+        "exp/b.ckpt": Remembered(
+            Answer("exp/b.ckpt", None, SkippedCheckpoint(root / "exp/b.ckpt", "why"), []), "file", (), 12
+        ),
+    }
+    folder = Folder(
+        "exp", SIGNATURE, (), {name: "file", "b.ckpt": "nothing"}, frozenset({"x.yaml"}), {"b.ckpt": "file"}
+    )
+    return Memory(folders={"exp": folder}, dependencies={f"exp/{name}": SIGNATURE, "c": None}, answers=answers)
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Key:
+    return key_of(str(tmp_path / "outputs"), ("config.yaml",), use_wandb_fallback=True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "index"
+
+
+def test_another_process_reads_exactly_what_was_saved(folder: Path, key: Key, tmp_path: Path) -> None:
+    memory = memory_below(tmp_path / "outputs")
+    CatalogCache(folder).save(key, memory)
+    assert CatalogCache(folder).load(key) == memory
+
+
+@pytest.mark.parametrize("root", [".", "outputs", "a/../outputs", "/"])
+def test_the_paths_of_a_memory_come_back_as_they_were_given(folder: Path, root: str) -> None:
+    key = key_of(root, (), use_wandb_fallback=False)
+    CatalogCache(folder).save(key, memory_below(Path(root)))
+    assert CatalogCache(folder).load(key) == memory_below(Path(root))
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "foreign": lambda _: b"SQLite format 3\0" + b"x" * 100,
+    "truncated": lambda data: data[: len(data) // 2],
+    "flipped": lambda data: data[:-9] + bytes([data[-9] ^ 4]) + data[-8:],
+    "newer reader": lambda data: data.replace(b"index\n\0\0\0\1", b"index\n\0\0\0\2"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_file_that_cannot_be_believed_is_one_warning_and_nothing_remembered(
+    damage: Callable[[bytes], bytes], folder: Path, key: Key, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = CatalogCache(folder)
+    cache.save(key, memory_below(tmp_path / "outputs"))
+    before = cache.path(key).read_bytes()
+    cache.path(key).write_bytes(damage(before))
+    assert cache.path(key).read_bytes() != before
+    with caplog.at_level(logging.WARNING):
+        assert CatalogCache(folder).load(key) == Memory()
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "read anew" in caplog.text
+
+
+def test_a_file_written_for_another_key_is_not_believed(folder: Path, key: Key, tmp_path: Path) -> None:
+    cache = CatalogCache(folder)
+    cache.save(key, memory_below(tmp_path / "outputs"))
+    other = key_of(str(tmp_path / "outputs"), ("other.yaml",), use_wandb_fallback=True)
+    os.replace(cache.path(key), cache.path(other))
+    assert CatalogCache(folder).load(other) == Memory()
+
+
+def test_every_option_and_every_variable_that_matters_has_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [
+        key_of("outputs", ("a",), use_wandb_fallback=True, environment={}),
+        key_of("./outputs", ("a",), use_wandb_fallback=True, environment={}),
+        key_of("outputs", ("b",), use_wandb_fallback=True, environment={}),
+        key_of("outputs", ("a",), use_wandb_fallback=False, environment={}),
+        key_of("outputs", ("a",), use_wandb_fallback=True, environment={"WANDB_PROJECT": "p"}),
+        key_of("outputs", ("a",), use_wandb_fallback=True, environment={"WANDB_API_KEY": "k"}),
+        key_of("outputs", ("a",), use_wandb_fallback=True, environment={"TZ": "Asia/Tokyo"}),
+    ]
+    assert len({key.digest for key in keys}) == len(keys)
+    monkeypatch.chdir("/")
+    assert key_of("outputs", ("a",), use_wandb_fallback=True, environment={}).digest != keys[0].digest
+
+
+def test_an_api_key_is_never_written(folder: Path, tmp_path: Path) -> None:
+    secret = "k" * 40
+    key = key_of(str(tmp_path), (), use_wandb_fallback=True, environment={"WANDB_API_KEY": secret})
+    CatalogCache(folder).save(key, memory_below(tmp_path))
+    assert secret.encode() not in b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_still_lets_this_process_remember(key: Key, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    cache = CatalogCache(tmp_path / "file" / "index")
+    memory = memory_below(tmp_path / "outputs")
+    cache.save(key, memory)
+    assert cache.load(key) == memory
+
+
+def test_what_a_killed_writer_left_is_swept_at_the_next_write(folder: Path, key: Key, tmp_path: Path) -> None:
+    folder.mkdir()
+    (folder / "old.index-part").write_bytes(b"half")
+    os.utime(folder / "old.index-part", (0, 0))
+    (folder / "new.index-part").write_bytes(b"half")
+    cache = CatalogCache(folder)
+    cache.save(key, memory_below(tmp_path / "outputs"))
+    assert {path.name for path in folder.iterdir()} == {cache.path(key).name, "new.index-part"}
+
+
+def test_names_that_are_no_utf_8_are_left_out_with_their_folder_and_the_rest_is_kept(
+    folder: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "outputs"
+    key = key_of(str(root), (), use_wandb_fallback=False)
+    whole, odd = memory_below(root), memory_below(root, "\udcff.ckpt")
+    moved = {path.replace("exp", "odd"): answer for path, answer in odd.answers.items()}
+    folders = {**whole.folders, "odd": odd.folders["exp"]}
+    CatalogCache(folder).save(
+        key, Memory(folders, whole.dependencies | odd.dependencies, whole.answers | moved)
+    )
+    kept = CatalogCache(folder).load(key)
+    assert kept.folders == whole.folders
+    assert kept.answers == whole.answers
+
+
+def test_the_index_folder_is_chosen_by_its_variable_then_by_the_users_cache(tmp_path: Path) -> None:
+    assert default_index_dir({INDEX_DIR_VARIABLE: str(tmp_path)}) == tmp_path
+    assert default_index_dir({"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "ckpt-catalog"
+
+
+def test_an_index_inside_the_tree_is_known_as_such(tmp_path: Path) -> None:
+    cache = CatalogCache(tmp_path / "outputs" / "sub" / ".index")
+    assert cache.folder_below(str(tmp_path / "outputs")) == "sub/.index"
+    assert cache.folder_below(str(tmp_path / "elsewhere")) is None
+
+
+def test_clearing_forgets_this_process_and_the_files(
+    key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(INDEX_DIR_VARIABLE, str(tmp_path / "index"))
+    global_cache().save(key, memory_below(tmp_path / "outputs"))
+    clear_global_cache()
+    assert global_cache().load(key) == Memory()
+    assert list((tmp_path / "index").iterdir()) == []
