@@ -174,10 +174,11 @@ def _read_run(entries: bytes, position: int, prefix: bytes, records: dict[str, R
             break
         if packed != size or folder != prefix:
             raise HeaderError(f"a record of one length in {prefix!r}", repr(folder + name))
+        start, length = offset, size
         if size == _IN_ZIP64 or offset == _IN_ZIP64:
             extra = entries[position + _ENTRY_BYTES + name_bytes :][:extra_bytes]
-            size, offset = _wide_entry(extra, size, offset)
-        records[str(name, "latin-1")] = (offset, offset + _LOCAL_BYTES + name_bytes + size, size)
+            length, start = _wide_entry(extra, size, offset)
+        records[str(name, "latin-1")] = (start, start + _LOCAL_BYTES + name_bytes + length, length)
         position += layout.size
     return position
 

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catalog import collector
 from catalog.config import check_config_filenames
 from catalog.contract import DEFAULT_CONFIG_FILENAMES
 from catalog.documents import unreadable
 from catalog.evidence import Evidence, Reader
 from catalog.filesystem import FileSystem
-from catalog.index import Memory, Recall, Remembered, recall, remember
+from catalog.index import Memory, Remembered, recall, remember
 from catalog.merge import Answer, merge
-from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Problem
+from catalog.records import CheckpointCatalog, Problem
 from catalog.scan import Folder, Kind, Scanner, Tree
 from catalog.store import CatalogCache, global_cache, key_of
 
@@ -77,15 +78,15 @@ class CheckpointCatalogBuilder:
         if not _is_there(self.outputs_dir):
             logger.info("%s: no such directory, so the catalog is empty", self.outputs_dir)
             return CheckpointCatalog(outputs_dir=self.outputs_dir, entries=[])
-        answers, refused = self._answer(str(self.outputs_dir))
-        catalog = _assemble(self.outputs_dir, answers, refused, begun_ns)
+        with collector.paused():
+            catalog = self._build(begun_ns)
         _log(catalog)
         return catalog
 
-    def _answer(self, root: str) -> tuple[Iterable[Answer], Iterable[Problem]]:
-        """Every checkpoint's answer, and the problems of the folders that cannot be read."""
+    def _build(self, begun_ns: int) -> CheckpointCatalog:
         files = self._with.files
         cache = self._with.cache or global_cache()
+        root = str(self.outputs_dir)
         key = key_of(root, self.config_filenames, self.use_wandb_fallback)
         memory = cache.load(key) if self.use_cache else Memory()
         taken_ns = files.now_ns()
@@ -93,13 +94,16 @@ class CheckpointCatalogBuilder:
         tree = scanner.scan(root, memory.folders)
         if "" in tree.unreadable:
             raise tree.unreadable[""]
-        recalled = recall(memory, tree, files) if memory.answers else Recall(unknown=_all_of(tree))
-        reader = Reader(tree, self.config_filenames, files, self.use_cache)
-        fresh = self._read(reader, recalled.unknown)
-        if self.use_cache and (tree.listed or not recalled.is_complete(memory)):
-            cache.save(key, remember(tree, recalled.believed, fresh, reader.signatures, memory, taken_ns))
-        answers = [one.answer for part in (recalled.believed, fresh) for one in part.values()]
-        return answers, [_refused(tree, path, error) for path, error in tree.unreadable.items()]
+        recalled = recall(memory, tree, files)
+        if not recalled.is_whole:
+            reader = Reader(tree, self.config_filenames, files, self.use_cache)
+            answers = in_order(recalled.believed | self._read(reader, recalled.unknown))
+            if self.use_cache:
+                memory = remember(tree, answers, reader.signatures, memory, taken_ns)
+                cache.save(key, memory)
+            else:
+                memory = Memory(answers=answers)
+        return _assemble(self.outputs_dir, memory, tree, begun_ns)
 
     def _read(self, reader: Reader, unknown: Sequence[tuple[Folder, str, Kind]]) -> dict[str, Remembered]:
         """Fresh answers by path: by the files first, then for all that still lacks something by its runs."""
@@ -161,10 +165,18 @@ def _is_there(outputs_dir: Path) -> bool:
     return True
 
 
-def _all_of(tree: Tree) -> list[tuple[Folder, str, Kind]]:
-    return [
-        (folder, name, kind) for folder in tree.folders.values() for name, kind in folder.checkpoints.items()
-    ]
+def in_order(answers: dict[str, Remembered]) -> dict[str, Remembered]:
+    """The answers by path in the contract's total order; those without an entry come last, by path."""
+    return dict(sorted(answers.items(), key=_position))
+
+
+def _position(item: tuple[str, Remembered]) -> tuple[bool, str, str, int, str, str]:
+    path, remembered = item
+    entry = remembered.answer.entry
+    if entry is None:
+        return (True, "", "", 0, "", path)
+    name = path.rpartition("/")[2]
+    return (False, entry.architecture, entry.backbone, entry.epochs, name, path)
 
 
 def _remembered(answer: Answer, evidence: Evidence, expires_ns: int | None = None) -> Remembered:
@@ -193,26 +205,16 @@ def _refused(tree: Tree, path: str, error: OSError) -> Problem:
     )
 
 
-def _assemble(
-    outputs_dir: Path, answers: Iterable[Answer], refused: Iterable[Problem], begun_ns: int
-) -> CheckpointCatalog:
-    """The catalog in the contract's order."""
-    listed: list[tuple[tuple[str, str, int, str, str], CheckpointCatalogEntry]] = []
-    skipped = []
-    problems = list(refused)
+def _assemble(outputs_dir: Path, memory: Memory, tree: Tree, begun_ns: int) -> CheckpointCatalog:
+    """The catalog of answers that stand in its order already."""
+    answers = [one.answer for one in memory.answers.values()]
+    problems = [_refused(tree, path, error) for path, error in tree.unreadable.items()]
     for answer in answers:
-        entry = answer.entry
-        if entry is not None:
-            name = answer.path.rpartition("/")[2]
-            listed.append(((entry.architecture, entry.backbone, entry.epochs, name, answer.path), entry))
-        if answer.skipped is not None:
-            skipped.append(answer.skipped)
         problems += answer.problems
-    listed.sort(key=lambda one: one[0])
     return CheckpointCatalog(
         outputs_dir=outputs_dir,
-        entries=[entry for _, entry in listed],
-        skipped=sorted(skipped, key=lambda one: str(one.checkpoint_path)),
+        entries=[answer.entry for answer in answers if answer.entry is not None],
+        skipped=[answer.skipped for answer in answers if answer.skipped is not None],
         problems=sorted(set(problems), key=lambda one: (str(one.path), one.key)),
         catalog_build_time_seconds=(time.perf_counter_ns() - begun_ns) / 1e9,
     )

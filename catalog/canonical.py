@@ -52,9 +52,10 @@ _SECTION_END = re.compile(r"\n(?![ \n-])")
 
 # Lead (spaces, then dashes), key, unusual key, number, word, other scalar. Possessive repeats keep the
 # time linear. The last alternative takes any line that is not canonical and leaves every group empty.
+_ANY_KEY = rf"(?:{SINGLE_LINE}|{DOUBLE_LINE}|{PLAIN_LINE})"
 _LINE = re.compile(
     r"([ ]*+(?:-[ ])*+)"
-    rf"(?:(?:([A-Za-z_][A-Za-z0-9_./@-]*+)|({SINGLE_LINE}|{DOUBLE_LINE}|{PLAIN_LINE})):(?:[ ]|(?=\n)))?+"
+    rf"(?:(?:([A-Za-z_][A-Za-z0-9_./@-]*+)|({_ANY_KEY}|\?[ ]{_ANY_KEY}\n[ ]*+)):(?:[ ]|(?=\n)))?+"
     rf"(?:({NUMBER})|({WORD})|({SINGLE}|{DOUBLE}|{PLAIN}|\[\]|\{{\}}))?\n"
     r"|.*\n"
 )
@@ -189,7 +190,7 @@ def _build(lines: list[_Line], read_number: Callable[[str], object]) -> _Mapping
             mapping = collection if isinstance(collection, dict) else mapping
             items = collection if isinstance(collection, list) else None
         if has_key:
-            key = _key(other_key) if other_key else WORDS.get(plain_key, plain_key)
+            key = _key(other_key, enclosing[-1][1]) if other_key else WORDS.get(plain_key, plain_key)
         value: object = None
         if number:
             value = read_number(number) if has_key else _number(number)
@@ -251,10 +252,15 @@ def _open(enclosing: _Enclosing, key: object, child: _Collection, column: int) -
     return child
 
 
-def _key(raw: str) -> object:
-    """The value of an unusual key. Raises `Unproven`."""
-    key = resolve(raw, 0)
-    if len(raw) > _MAX_KEY_CHARS or not isinstance(key, str | int | None):
+def _key(raw: str, column: int) -> object:
+    """The value of an unusual key, in a mapping at `column`. Raises `Unproven`."""
+    if raw.startswith("? "):  # an empty or long one, its colon on the next line
+        raw, _, indent = raw[2:].rpartition("\n")
+        is_proven = len(indent) == column
+    else:
+        is_proven = len(raw) <= _MAX_KEY_CHARS
+    key = resolve(raw, column)
+    if not is_proven or not isinstance(key, str | int | None):
         raise Unproven
     return key
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from catalog.contract import accept_text
-from catalog.header import HeaderError, read_header
+from catalog.header import read_header
 from catalog.inert import RetypedTensorInfo, TensorInfo
 from catalog.plain import mapping_of, plain_scalar
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from catalog.header import Header
 
@@ -40,6 +40,14 @@ _SHAPE_RULES: Final = (
 """What a key contains -> the first dimension at most, and the backbone that it tells. The contract's rules."""
 
 
+class _Scores(NamedTuple):
+    """What one ModelCheckpoint knows: its monitor, the scores of the best by file name, the current one."""
+
+    monitor: object
+    best: Mapping[str, object]
+    current: object
+
+
 @dataclass(frozen=True, slots=True)
 class CheckpointFacts:
     """What one checkpoint says: `document` under the contract's keys, and its scores.
@@ -49,22 +57,15 @@ class CheckpointFacts:
     """
 
     document: Mapping[str, object]
-    _header: Header
+    _scores: tuple[_Scores, ...]
 
-    def score(self, monitor: str, file_name: str) -> Iterator[object]:
-        """The values that may be the checkpoint's score, first choice first.
-
-        A tensor that can no longer be read stands for itself: it is no number.
-        """
-        for key, state in _states(self._header):
-            if _class_name(key) != _MODEL_CHECKPOINT or plain_scalar(state.get("monitor")) != monitor:
-                continue
-            for path, value in (mapping_of(state.get("best_k_models")) or {}).items():
-                if isinstance(path, str) and re.split(r"[/\\]", path)[-1] == file_name:
-                    yield _number_if_readable(self._header, value)
-                    break
-            yield _number_if_readable(self._header, state.get("current_score"))
-            return
+    def score(self, monitor: str, file_name: str) -> tuple[object, ...]:
+        """The values that may be the checkpoint's score, first choice first."""
+        for scores in self._scores:
+            if scores.monitor == monitor:
+                best = (scores.best[file_name],) if file_name in scores.best else ()
+                return (*best, scores.current)
+        return ()
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> CheckpointFacts:
@@ -74,55 +75,61 @@ def read_checkpoint(path: str | os.PathLike[str]) -> CheckpointFacts:
     """
     header = read_header(path)
     content = header.content
-    document: dict[str, object] = {
-        "epoch": _number(header, content.get("epoch")),
-        "global_step": _number(header, content.get("global_step")),
-        _METRICS: _metrics(header),
-        "callbacks": _chosen_callback(header),
-        "shapes": {"backbone": _backbone(content)},
-    }
-    return CheckpointFacts(document, header)
+    with header.open_scalars() as scalar:
+
+        def number(value: object) -> object:
+            """A number out of a 0-dim tensor or numpy scalar; anything else as it is."""
+            if isinstance(value, TensorInfo | RetypedTensorInfo):
+                read = scalar(value)
+                return value if read is None else read
+            return plain_scalar(value)
+
+        document: dict[str, object] = {
+            "epoch": number(content.get("epoch")),
+            "global_step": number(content.get("global_step")),
+            _METRICS: _metrics(header, number),
+            "callbacks": _chosen_callback(content),
+            "shapes": {"backbone": _backbone(content)},
+        }
+        return CheckpointFacts(document, tuple(_scores(content, number)))
 
 
-def _number(header: Header, value: object) -> object:
-    """A number out of a 0-dim tensor or numpy scalar; anything else as it is."""
-    if isinstance(value, TensorInfo | RetypedTensorInfo):
-        number = header.scalar(value)
-        return value if number is None else number
-    return plain_scalar(value)
-
-
-def _number_if_readable(header: Header, value: object) -> object:
-    try:
-        return _number(header, value)
-    except HeaderError:
-        return value
-
-
-def _metrics(header: Header) -> object:
+def _metrics(header: Header, number: Callable[[object], object]) -> object:
     """The metrics under their names, or what stands there instead of a mapping."""
     value = header.content.get(_METRICS)
-    metrics = mapping_of(header.plain(value) if not isinstance(value, dict) else value)
+    metrics = mapping_of(value if isinstance(value, dict) else header.plain(value))
     if metrics is None:
         return value
-    return {name: _number(header, metrics.get(name)) for name in ("hmean", "precision", "recall")}
+    return {name: number(metrics.get(name)) for name in ("hmean", "precision", "recall")}
 
 
-def _states(header: Header) -> Iterator[tuple[object, dict[Any, Any]]]:
+def _scores(content: Mapping[Any, Any], number: Callable[[object], object]) -> Iterator[_Scores]:
+    for key, state in _states(content):
+        if _class_name(key) != _MODEL_CHECKPOINT:
+            continue
+        best: dict[str, object] = {}
+        for path, value in (mapping_of(state.get("best_k_models")) or {}).items():
+            name = re.split(r"[/\\]", path)[-1] if isinstance(path, str) else None
+            if name is not None and name not in best:
+                best[name] = number(value)
+        yield _Scores(plain_scalar(state.get("monitor")), best, number(state.get("current_score")))
+
+
+def _states(content: Mapping[Any, Any]) -> Iterator[tuple[object, dict[Any, Any]]]:
     """The callbacks' state keys and states, in the order of the file; what is no mapping left out."""
-    for key, value in (mapping_of(header.content.get("callbacks")) or {}).items():
+    for key, value in (mapping_of(content.get("callbacks")) or {}).items():
         state = mapping_of(value)
         if state is not None:
             yield key, state
 
 
-def _chosen_callback(header: Header) -> object:
+def _chosen_callback(content: Mapping[Any, Any]) -> object:
     """Monitor and mode of the first ModelCheckpoint, else of the first callback that tells a monitor."""
-    callbacks = header.content.get("callbacks")
+    callbacks = content.get("callbacks")
     if mapping_of(callbacks) is None:
         return callbacks
     chosen: dict[str, object] = {}
-    for key, state in _states(header):
+    for key, state in _states(content):
         is_model_checkpoint = _class_name(key) == _MODEL_CHECKPOINT
         monitor = plain_scalar(state.get("monitor"))
         if is_model_checkpoint or (not chosen and isinstance(accept_text(monitor), str)):

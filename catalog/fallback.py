@@ -104,8 +104,7 @@ class RunAsker:
         if key not in self._local:
             self._local[key] = _find(places)
         run_id = reference.run_id.rpartition("/")[2] if reference else None
-        name = experiment.rpartition("/")[2]
-        run = match_local_run(self._local[key], run_id=run_id, experiment_name=name)
+        run = match_local_run(self._local[key], run_id=run_id, experiment_name=experiment)
         if run is None:
             return None
         evidence.depend(*(os.path.abspath(f"{run.folder}/files/{one}") for one in _LOCAL_FILES))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog.archive import LOCAL_SIGNATURE, read_archive
-from catalog.elements import torch_scalar
+from catalog.elements import torch_number
 from catalog.inert import StorageType, element_type
 from catalog.opcodes import load_pickle
 from catalog.plain import mapping_of, plain_value
@@ -17,10 +18,11 @@ from catalog.stream import read_stream
 from catalog.window import open_window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from catalog.archive import Archive
-    from catalog.inert import AnyTensorInfo, StandIns
+    from catalog.elements import Number
+    from catalog.inert import AnyTensorInfo, DType, StandIns
     from catalog.window import Identity, Window
 
 __all__ = ["DEFAULT_LIMITS", "Header", "HeaderError", "Limits", "read_header"]
@@ -39,6 +41,15 @@ class _Storages:
     is_little_endian: bool
     locate: Callable[[Window, Any], int]
 
+    def scalar(self, window: Window, tensor: AnyTensorInfo) -> Number | None:
+        """The value of a 0-dim tensor, read through `window`. Raises `HeaderError`."""
+        place = _element_place(tensor)
+        if place is None:
+            return None
+        key, offset_bytes, element = place
+        data = window.read(self.locate(window, key) + offset_bytes, element.size_bytes)
+        return torch_number(element.name, data, is_little_endian=self.is_little_endian)
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -56,27 +67,25 @@ class Header:
     limits: Limits
     _storages: _Storages = field(repr=False)
 
-    def scalar(self, tensor: AnyTensorInfo) -> float | int | bool | None:
+    @contextmanager
+    def open_scalars(self) -> Iterator[Callable[[AnyTensorInfo], Number | None]]:
+        """Open the file again, to read 0-dim tensors out of it: gives `scalar` for as long as it is open.
+
+        Raises `HeaderError` where the file cannot be read, or is no longer the one that was read.
+        """
+        with _naming(self.path), open_window(self.path) as window:
+            if window.identity != self._storages.identity:
+                raise HeaderError("the file that was read before", "another one", "list the tree again")
+            yield lambda tensor: self._storages.scalar(window, tensor)
+
+    def scalar(self, tensor: AnyTensorInfo) -> Number | None:
         """The value of a tensor without dimensions, `None` for one that has some or holds no plain number.
 
         Opens the file again and reads 1 to 8 bytes. Raises `HeaderError` where they are damaged, or the file
         is no longer the one that was read.
         """
-        place = _element_place(tensor)
-        if place is None:
-            return None
-        key, offset_bytes, dtype, size_bytes = place
-        try:
-            with open_window(self.path) as window:
-                if window.identity != self._storages.identity:
-                    raise HeaderError("the file that was read before", "another one", "list the tree again")
-                start = self._storages.locate(window, key) + offset_bytes
-                data = window.read(start, size_bytes)
-        except HeaderError as error:
-            error.path = self.path
-            raise
-        value = torch_scalar(dtype, data, is_little_endian=self._storages.is_little_endian)
-        return None if isinstance(value, str) else value
+        with self.open_scalars() as read:
+            return read(tensor)
 
     def plain(self, value: object) -> object:
         """A value of `content` with OmegaConf's nodes and numpy's scalars made plain. Raises `HeaderError`."""
@@ -90,23 +99,24 @@ def read_header(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
     `limits`. Nothing that the file names is imported or run, whatever its bytes.
     """
     name = os.fspath(path)
+    with _naming(name), open_window(name) as window:
+        if not window.size_bytes:
+            raise HeaderError("a checkpoint of torch.save", "an empty file")
+        is_zip = window.read(0, min(len(LOCAL_SIGNATURE), window.size_bytes)) == LOCAL_SIGNATURE
+        value, stand_ins, storages = (_read_zip if is_zip else _read_old)(window, limits)
+        content = mapping_of(value)
+        if content is None:
+            raise HeaderError("a mapping", f"a {type(value).__name__}")
+        return Header(name, content, tuple(stand_ins.globals_seen), window.bytes_read, limits, storages)
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
     try:
-        with open_window(name) as window:
-            if not window.size_bytes:
-                raise HeaderError("a checkpoint of torch.save", "an empty file")
-            is_zip = window.size_bytes >= len(LOCAL_SIGNATURE) and _starts_as_zip(window)
-            value, stand_ins, storages = (_read_zip if is_zip else _read_old)(window, limits)
-            content = mapping_of(value)
-            if content is None:
-                raise HeaderError("a mapping", f"a {type(value).__name__}")
-            return Header(name, content, tuple(stand_ins.globals_seen), window.bytes_read, limits, storages)
+        yield
     except HeaderError as error:
-        error.path = name
+        error.path = path
         raise
-
-
-def _starts_as_zip(window: Window) -> bool:
-    return window.read(0, len(LOCAL_SIGNATURE)) == LOCAL_SIGNATURE
 
 
 def _read_zip(window: Window, limits: Limits) -> tuple[Any, StandIns, _Storages]:
@@ -172,8 +182,8 @@ def _read_old(window: Window, limits: Limits) -> tuple[Any, StandIns, _Storages]
     return stream.value, stream.stand_ins, _Storages(window.identity, True, locate)
 
 
-def _element_place(tensor: AnyTensorInfo) -> tuple[str, int, str, int] | None:
-    """(Storage key, offset in bytes, dtype, size in bytes) of a tensor's one element, or `None`."""
+def _element_place(tensor: AnyTensorInfo) -> tuple[str, int, DType] | None:
+    """(Storage key, offset in bytes, type) of the element of a tensor without dimensions, or `None`."""
     element = element_type(tensor)
     storage = tensor.storage
     if element is None or tensor.shape != () or tensor.metadata:
@@ -189,4 +199,4 @@ def _element_place(tensor: AnyTensorInfo) -> tuple[str, int, str, int] | None:
         or not 0 <= (offset + 1) * size_bytes <= storage[4] * storage[1].element.size_bytes
     ):
         return None
-    return storage[2], offset * size_bytes, element.name, size_bytes
+    return storage[2], offset * size_bytes, element

@@ -38,7 +38,8 @@ class Remembered(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Memory(msgspec.Struct, frozen=True):
     """A tree as it was: folders and answers by path below it, and the signatures that vouch for them.
 
-    A dependency without a signature had not settled, and vouches for nothing.
+    A dependency without a signature had not settled, and vouches for nothing. `answers` stand in the
+    order of the catalog.
     """
 
     folders: dict[str, Folder] = {}
@@ -52,10 +53,8 @@ class Recall:
 
     believed: dict[str, Remembered] = field(default_factory=dict)
     unknown: list[tuple[Folder, str, Kind]] = field(default_factory=list)
-
-    def is_complete(self, memory: Memory) -> bool:
-        """Whether the memory answers the whole tree as it stands."""
-        return not self.unknown and len(self.believed) == len(memory.answers)
+    is_whole: bool = False
+    """Whether the memory answers the tree as it stands, with nothing to add and nothing to forget."""
 
 
 def recall(memory: Memory, tree: Tree, files: FileSystem) -> Recall:
@@ -65,8 +64,10 @@ def recall(memory: Memory, tree: Tree, files: FileSystem) -> Recall:
         for path, signature in memory.dependencies.items()
         if signature is None or files.signature(tree.absolute(path)) != signature
     }
-    changed_folders = _changed_folders(memory, tree)
     now_ns = files.now_ns()
+    if not changed_files and _is_same_tree(memory, tree) and not _has_expired(memory, now_ns):
+        return Recall(believed=memory.answers, is_whole=True)
+    changed_folders = _changed_folders(memory, tree)
     found = Recall()
     for folder in tree.folders.values():
         if not folder.checkpoints:
@@ -88,6 +89,14 @@ def recall(memory: Memory, tree: Tree, files: FileSystem) -> Recall:
     return found
 
 
+def _is_same_tree(memory: Memory, tree: Tree) -> bool:
+    return not tree.listed and not tree.unreadable and len(tree.folders) == len(memory.folders)
+
+
+def _has_expired(memory: Memory, now_ns: int) -> bool:
+    return any(one.expires_ns is not None and one.expires_ns <= now_ns for one in memory.answers.values())
+
+
 def _changed_folders(memory: Memory, tree: Tree) -> set[str]:
     """The folders in which the names of readable files are not what they were."""
     changed = {path for path in memory.folders if path not in tree.folders}
@@ -105,22 +114,22 @@ def _surroundings(folder: str) -> Iterable[str]:
 
 def remember(
     tree: Tree,
-    believed: dict[str, Remembered],
-    fresh: dict[str, Remembered],
+    answers: dict[str, Remembered],
     signatures: dict[str, Signature],
     earlier: Memory,
     taken_ns: int,
 ) -> Memory:
-    """The memory of a build: believed answers with their earlier signatures, fresh ones with theirs.
+    """The memory of a build: what was read now with its signatures, what was believed with its earlier ones.
 
-    `taken_ns` is the time before the first of `signatures` was taken.
+    `answers` stand in the order of the catalog; `taken_ns` is the time before the first of `signatures`
+    was taken.
     """
     dependencies: dict[str, Signature | None] = {}
-    for remembered in believed.values():
+    for remembered in answers.values():
         for path in remembered.dependencies:
-            dependencies[path] = earlier.dependencies[path]
-    for remembered in fresh.values():
-        for path in remembered.dependencies:
-            signature = signatures[path]
-            dependencies[path] = signature if is_settled(signature, taken_ns) else None
-    return Memory(folders=tree.folders, dependencies=dependencies, answers=believed | fresh)
+            signature = signatures.get(path)
+            if signature is None:
+                dependencies[path] = earlier.dependencies[path]
+            else:
+                dependencies[path] = signature if is_settled(signature, taken_ns) else None
+    return Memory(folders=tree.folders, dependencies=dependencies, answers=answers)

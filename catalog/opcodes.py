@@ -27,9 +27,7 @@ _SHORTEST_COUNTED: Final = 96
 
 def _counted(prefix: bytes, suffix: bytes, first: int, last: int) -> bytes:
     """A pattern for a length in one byte, `suffix`, and as many bytes: one alternative for each length."""
-    return (
-        prefix + b"(?:" + b"|".join(rb"\x%02x%s.{%d}" % (n, suffix, n) for n in range(first, last)) + b")"
-    )
+    return prefix + b"(?:" + b"|".join(rb"\x%02x%s.{%d}" % (n, suffix, n) for n in range(first, last)) + b")"
 
 
 _TEXT: Final = _counted(b"X", rb"\x00\x00\x00", 0, _SHORTEST_COUNTED)

@@ -9,26 +9,50 @@ from catalog.inert import Opaque
 from catalog.refusal import HeaderError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from catalog.refusal import Limits
 
 _NUMPY_SCALARS: Final = frozenset({"numpy.core.multiarray scalar", "numpy._core.multiarray scalar"})
 _OMEGACONF: Final = "omegaconf."
+_TUPLE_CONFIG: Final = "omegaconf.tupleconfig TupleConfig"
+
+# Mappings also where they are empty.
+_DICTS: Final = frozenset(
+    {
+        "collections Counter",
+        "collections defaultdict",
+        "lightning.fabric.utilities.data AttributeDict",
+        "lightning_fabric.utilities.data AttributeDict",
+        "pytorch_lightning.utilities.parsing AttributeDict",
+    }
+)
+
+
+_COLLECTIONS: Final[dict[str, Callable[[Any], object]]] = {
+    "builtins set": set,
+    "__builtin__ set": set,
+    "builtins frozenset": frozenset,
+    "__builtin__ frozenset": frozenset,
+    "torch Size": tuple,
+}
 
 
 def mapping_of(value: object) -> dict[Any, Any] | None:
     """The mapping that a value is: a dict, or an object of an unknown class that was filled by key."""
     if isinstance(value, dict):
         return value
-    return value.mapping if isinstance(value, Opaque) and value.mapping else None
+    if not isinstance(value, Opaque):
+        return None
+    if value.mapping or value.global_name not in _DICTS:
+        return value.mapping or None
+    first = value.arguments[0] if value.arguments else None  # a Counter is made from a dict
+    return first if isinstance(first, dict) else {}
 
 
 def plain_scalar(value: object) -> object:
     """A numpy scalar's value; anything else as it is."""
-    if (
-        not isinstance(value, Opaque)
-        or value.global_name not in _NUMPY_SCALARS
-        or len(value.arguments) != 2
-    ):
+    if not isinstance(value, Opaque) or value.global_name not in _NUMPY_SCALARS or len(value.arguments) != 2:
         return value
     kind, data = value.arguments
     if isinstance(data, Opaque):
@@ -55,7 +79,7 @@ def _encoded(call: Opaque) -> bytes | None:
 
 
 def plain_value(value: object, limits: Limits) -> object:
-    """A value with the nodes of OmegaConf and numpy's scalars made plain; other objects stay stand-ins.
+    """A value with OmegaConf's nodes, numpy's scalars, sets and bytes made plain; other objects stay stand-ins.
 
     Interpolations stay text. Raises `HeaderError` for more nodes, or deeper ones, than the limits allow.
     """
@@ -75,7 +99,7 @@ class _Copy:
         if isinstance(value, Opaque):
             return self._of_opaque(value, depth)
         if isinstance(value, dict):
-            return {self._key(key): self.of(one, depth + 1) for key, one in value.items()}
+            return {plain_scalar(key): self.of(one, depth + 1) for key, one in value.items()}
         if isinstance(value, list):
             return [self.of(one, depth + 1) for one in value]
         return tuple(self.of(one, depth + 1) for one in value) if isinstance(value, tuple) else value
@@ -84,10 +108,21 @@ class _Copy:
         if value.global_name.startswith(_OMEGACONF) and isinstance(value.state, dict):
             for name in ("_content", "_val"):  # of a container, of a leaf
                 if name in value.state:
-                    return self.of(value.state[name], depth + 1)
-        if value.mapping:
-            return self.of(value.mapping, depth + 1)
-        return plain_scalar(value)
+                    content = self.of(value.state[name], depth + 1)
+                    if value.global_name == _TUPLE_CONFIG and isinstance(content, list):
+                        return tuple(content)
+                    return content
+        mapping = mapping_of(value)
+        if mapping is not None:
+            return self.of(mapping, depth + 1)
+        make = _COLLECTIONS.get(value.global_name)
+        if make is not None and len(value.arguments) == 1 and isinstance(value.arguments[0], list | tuple):
+            return self._made(make, value, depth)
+        encoded = _encoded(value)
+        return plain_scalar(value) if encoded is None else encoded
 
-    def _key(self, key: object) -> object:
-        return plain_scalar(key)
+    def _made(self, make: Callable[[Any], object], value: Opaque, depth: int) -> object:
+        try:
+            return make(self.of(value.arguments[0], depth + 1))
+        except TypeError:  # a member that cannot be hashed: no pickle of a set has one
+            return value

@@ -38,7 +38,7 @@ WORD: Final = r"[A-Za-z_/][A-Za-z0-9_./@+=-]*+"
 _BEYOND_ASCII = r"\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
 
 # Neither ": " nor " #" nor a space or colon at the end. Possessive, so that the time is linear.
-_PLAIN_PART = rf"""(?:[!"$-9;-~{_BEYOND_ASCII}]++|:(?=[^ \n])|\#|[ ]++(?=[^ \#\n]))"""
+_PLAIN_PART = rf"""(?:[!"$-9;-~{_BEYOND_ASCII}]++|:(?=[^ \n])|\#|[ ]++(?![\#\n]|:[ \n]))"""
 PLAIN_LINE: Final = (
     rf"(?!---|\.\.\.)(?:[$()+./0-9;<=A-Z\\^_a-z~{_BEYOND_ASCII}]|[-?:](?=[^ \n])){_PLAIN_PART}*+"
 )
@@ -70,7 +70,7 @@ _DATETIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{6})?"
     r"(?:[-+](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
-_LONG_INT = re.compile(r"-?[1-9][0-9]{18,99}")
+_INT = re.compile(r"0|-?[1-9][0-9]{0,99}")
 _SPECIAL_FLOATS: Final = {".inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
 
 _SINGLE_ESCAPE = re.compile(r"''|\n(\n*) +")
@@ -157,7 +157,7 @@ def _resolve_numeric(text: str) -> object:
     if not _NUMBER_LIKE.fullmatch(text):
         return text
     try:
-        if _LONG_INT.fullmatch(text):
+        if _INT.fullmatch(text):
             return int(text)
         if _DATE.fullmatch(text):
             return dt.date.fromisoformat(text)

@@ -59,7 +59,7 @@ class Tree:
         """The path that the operating system is asked for; one outside the tree is absolute already."""
         if not path_below:
             return self.root
-        if os.path.isabs(path_below):
+        if path_below.startswith(os.sep):
             return path_below
         return self.root + path_below if self.root.endswith("/") else f"{self.root}/{path_below}"
 

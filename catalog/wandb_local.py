@@ -3,35 +3,150 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import os
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from catalog.documents import DocumentError, read_document
+from catalog.run_records import RunRecord, plain_config, plain_summary
+from catalog.wandb_log import RunLog, read_run_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from catalog.run_records import RunRecord
+NEAR_S: Final = 5.0
+
+_RUN_FOLDER: Final = re.compile(r"(offline-)?run-(\d{8}_\d{6})-(.+)", re.ASCII)
+_WANDB_FOLDERS: Final = ("wandb", ".wandb")
+_STAMP: Final = re.compile(
+    r"(?<!\d)(\d{4})[-_]?(\d\d)[-_]?(\d\d)[-_/T ]?(\d\d)[-_:]?(\d\d)[-_:]?(\d\d)(?!\d)", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRun:
-    """One local run: its id, its folder, when it was started (local wall clock), whether W&B was offline."""
+    """One local run: its id, its folder, when it was started (wall clock), whether W&B was offline then.
+
+    A run that was resumed has a folder for each start; `earlier` holds those before this one.
+    """
 
     run_id: str
     folder: str
     started_at: dt.datetime
     is_offline: bool
+    earlier: tuple[LocalRun, ...] = ()
+
+    @property
+    def config_path(self) -> str:
+        """Where the run's config may stand."""
+        return os.path.join(self.folder, "files", "config.yaml")
+
+    @property
+    def summary_path(self) -> str:
+        """Where the run's last summary may stand."""
+        return os.path.join(self.folder, "files", "wandb-summary.json")
+
+    @property
+    def log_path(self) -> str:
+        """Where the client's own log of the run may stand."""
+        return os.path.join(self.folder, f"run-{self.run_id}.wandb")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files that an answer may come from, those of earlier starts too."""
+        own = (self.config_path, self.summary_path, self.log_path)
+        return sum((run.files for run in self.earlier), start=()) + own
 
 
-def find_local_runs(folders: Iterable[str]) -> tuple[LocalRun, ...]:
-    """The runs below the `wandb` folders of `folders`, or in `folders` themselves; unreadable ones have none."""
-    raise NotImplementedError
+def find_local_runs(places: Iterable[str]) -> tuple[LocalRun, ...]:
+    """The runs in the `wandb` folders of `places`; a folder that is not there or refuses has none."""
+    found: dict[str, LocalRun] = {}
+    for place in places:
+        for name in _WANDB_FOLDERS:
+            found.update((run.folder, run) for run in _runs_in(os.path.join(place, name)))
+    return tuple(sorted(found.values(), key=lambda run: (run.started_at, run.folder)))
 
 
 def match_local_run(runs: Iterable[LocalRun], *, run_id: str | None, experiment_name: str) -> LocalRun | None:
-    """The run of an experiment: by id, else by the time stamps in both names."""
-    raise NotImplementedError
+    """The run of an experiment, named by its folder's path below the outputs directory or a part of that.
+
+    By id where one is known. Else by the time stamps in the two folders' names, which must lie within
+    `NEAR_S` seconds of each other, and exactly one run that near.
+    """
+    known = sorted(runs, key=lambda run: (run.started_at, run.folder))
+    if run_id is None:
+        started_at = _stamp_in(experiment_name)
+        if started_at is None:
+            return None
+        near = {run.run_id for run in known if abs((run.started_at - started_at).total_seconds()) <= NEAR_S}
+        if len(near) != 1:
+            return None
+        run_id = near.pop()
+    starts = [run for run in known if run.run_id == run_id]
+    return replace(starts[-1], earlier=tuple(starts[:-1])) if starts else None
 
 
-def read_local_run(run: LocalRun) -> RunRecord:
-    """What a local run's files tell; a missing or half-written file tells nothing. Raises nothing."""
-    raise NotImplementedError
+def read_local_run(run: LocalRun, *, with_history: bool = False) -> RunRecord:
+    """What a run's own files tell. Raises nothing: what is missing or half written tells nothing.
+
+    The readable files come first; the client's log fills in what they lack, and alone holds the history.
+    """
+    config: dict[str, Any] = {}
+    summary: dict[str, Any] = {}
+    history: list[Mapping[str, Any]] = []
+    for start in (*run.earlier, run):
+        told = _read_start(start, with_history)
+        config.update(told.config)
+        summary.update(told.summary)
+        history += told.history
+    return RunRecord(state="local", config=config, summary=summary, history=tuple(history))
+
+
+def _read_start(run: LocalRun, with_history: bool) -> RunRecord:
+    config = plain_config(_read(run.config_path))
+    summary = plain_summary(_read(run.summary_path))
+    if config and summary and not with_history:
+        return RunRecord(config=config, summary=summary)
+    log = _read_log(run.log_path)
+    return RunRecord(
+        config=config or log.config, summary=summary or log.last_summary, history=tuple(log.history)
+    )
+
+
+def _runs_in(folder: str) -> Iterator[LocalRun]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
+    for name in names:
+        found = _RUN_FOLDER.fullmatch(name)
+        started_at = _stamp_in(found[2]) if found else None
+        if found and started_at:
+            yield LocalRun(found[3], os.path.join(folder, name), started_at, found[1] is not None)
+
+
+def _stamp_in(text: str) -> dt.datetime | None:
+    """The last date and time in a path: `20250131_235959`, `2025-01-31/23-59-59`."""
+    moment = None
+    for digits in _STAMP.findall(text):
+        try:
+            moment = dt.datetime.strptime("".join(digits), "%Y%m%d%H%M%S")  # noqa: DTZ007 - both are local time
+        except ValueError:
+            continue
+    return moment
+
+
+def _read(path: str) -> object:
+    try:
+        return read_document(path)
+    except DocumentError:
+        return None
+
+
+def _read_log(path: str) -> RunLog:
+    try:
+        return read_run_log(path)
+    except OSError:
+        return RunLog()

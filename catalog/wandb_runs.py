@@ -148,7 +148,7 @@ def _ask(
     workers: WorkerShelf,
     collected: _Collected,
 ) -> None:
-    """Collect what a worker answers before the time is up; one that failed is not asked again."""
+    """Collect what a worker answers before the time is up, and keep it if it came to the end of its answer."""
     worker = None
     try:
         worker = workers.take(environ)
@@ -160,9 +160,8 @@ def _ask(
         found = f"the process that asks W&B ended: {error}"
         collected.fail((RunId(*one) for one in question["runs"]), found, "check that `import wandb` works")
     else:
-        if not collected.failures:
-            workers.put(worker)
-            return
+        workers.put(worker)
+        return
     if worker is not None:
         worker.close()
 

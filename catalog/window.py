@@ -16,9 +16,7 @@ Identity = tuple[int, int, int, int]
 """(device, inode, size in bytes, mtime in ns): tells whether a path still leads to the file that was read."""
 
 # Without O_NONBLOCK a pipe that stands where a file was expected would block for ever.
-_FLAGS = (
-    os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-)
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Window:

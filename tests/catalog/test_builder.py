@@ -1,0 +1,177 @@
+"""The pipeline as a whole: order, counts, what is left out, what raises, and what is logged."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from catalog.builder import CheckpointCatalogBuilder, Collaborators, build_catalog
+from catalog.store import INDEX_DIR_VARIABLE, CatalogCache
+from tests.catalog.trees import SIDECAR, changed, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(INDEX_DIR_VARIABLE, str(tmp_path / "index"))
+    return tmp_path / "index"
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    root = tmp_path / "outputs"
+    for experiment, epoch in (("b", 2), ("a", 10), ("c", 0)):
+        write(root / experiment / "checkpoints" / "best.ckpt", b"x")
+        write(
+            root / experiment / "checkpoints" / "best.metadata.yaml",
+            changed(SIDECAR, training__epoch=epoch, exp_name=experiment),
+        )
+    write(root / "a" / "checkpoints" / "broken.ckpt", b"nothing of the kind")
+    (root / "gone.ckpt").symlink_to(root / "nowhere")
+    return root
+
+
+def test_a_catalog_lists_in_order_and_keeps_what_it_left_out_and_what_is_damaged(outputs: Path) -> None:
+    catalog = build_catalog(outputs)
+    assert [entry.exp_name for entry in catalog.entries] == ["b", "a"]
+    assert (catalog.total_count, len(catalog), catalog.metadata_available_count) == (2, 2, 2)
+    assert catalog.metadata_coverage_percent == 100.0
+    assert catalog.outputs_dir == outputs
+    assert catalog.catalog_build_time_seconds > 0
+    assert {one.checkpoint_path.parent.parent.name for one in catalog.skipped} == {"a", "c"}
+    assert {problem.path.name for problem in catalog.problems} == {"broken.ckpt", "gone.ckpt"}
+
+
+def test_paths_stand_under_the_outputs_directory_as_it_was_given(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(outputs.parent)
+    for given in (Path("outputs"), Path("outputs/../outputs"), outputs):
+        paths = [entry.checkpoint_path for entry in build_catalog(given)]
+        assert paths == [given / "b/checkpoints/best.ckpt", given / "a/checkpoints/best.ckpt"]
+
+
+def test_a_missing_directory_is_an_empty_catalog_and_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name in ("nowhere", "link", "loop"):
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            assert build_catalog(tmp_path / name).entries == []
+        assert [record.levelno for record in caplog.records] == [logging.INFO]
+
+
+def test_a_file_in_place_of_the_directory_raises_and_names_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "file", "")
+    with pytest.raises(NotADirectoryError, match="file"):
+        build_catalog(path)
+
+
+def as_another_user(outputs: Path) -> str:
+    """What a user without rights is answered: root reads everything, so a child gives its rights up.
+
+    It is forked instead of started, since the interpreter itself may lie where that user cannot reach.
+    """
+    build_catalog(outputs, use_cache=False)  # so that whatever is imported late is there already
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.getuid() == 0:
+                os.setgid(65534)
+                os.setuid(65534)
+            os.write(sender, told(outputs).encode())
+        finally:
+            os._exit(0)
+    os.close(sender)
+    with os.fdopen(receiver) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    return text
+
+
+def told(outputs: Path) -> str:
+    try:
+        catalog = build_catalog(outputs, use_cache=False)
+    except PermissionError as error:
+        return f"PermissionError {error.filename}"
+    listed = sorted(entry.exp_name for entry in catalog)
+    return f"{listed} {sorted(problem.path.name for problem in catalog.problems)}"
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that every user may enter; pytest keeps its own to one."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_what_may_not_be_read_is_a_problem_and_the_rest_is_listed(outputs: Path, reachable: Path) -> None:
+    tree = Path(shutil.copytree(outputs, reachable / "outputs", symlinks=True))
+    (tree / "b").chmod(0)
+    assert as_another_user(tree) == "['a'] ['b', 'broken.ckpt', 'gone.ckpt']"
+    (tree / "a" / "checkpoints" / "best.metadata.yaml").chmod(0)
+    assert as_another_user(tree) == "['a'] ['b', 'best.ckpt', 'best.metadata.yaml', 'broken.ckpt', 'gone.ckpt']"
+    (tree / "b").chmod(0o755)
+
+
+def test_a_directory_that_may_not_be_read_raises_and_names_it(outputs: Path, reachable: Path) -> None:
+    tree = Path(shutil.copytree(outputs, reachable / "outputs", symlinks=True))
+    tree.chmod(0o300)
+    assert as_another_user(tree) == f"PermissionError {tree}"
+    tree.chmod(0o755)
+
+
+def test_one_info_line_tells_time_counts_sources_and_coverage(
+    outputs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        build_catalog(outputs)
+    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+    assert len(lines) == 1
+    for part in ("2 checkpoints", "2 left out", "2 problems", "sidecar 2", "coverage 100.0 %"):
+        assert part in lines[0]
+
+
+def test_a_second_build_believes_what_has_not_changed_and_reads_what_has(outputs: Path, index: Path) -> None:
+    sidecar = outputs / "b" / "checkpoints" / "best.metadata.yaml"
+    for use_cache in (True, False):
+        write(sidecar, changed(SIDECAR, training__epoch=2, exp_name="b"))
+        first = build_catalog(outputs, use_cache=use_cache)
+        assert build_catalog(outputs, use_cache=use_cache).entries == first.entries
+        write(sidecar, changed(SIDECAR, training__epoch=3, exp_name="b"))
+        assert build_catalog(outputs, use_cache=use_cache).entries[0].epochs == 3
+    assert list(index.glob("*.index"))
+
+
+def test_an_index_inside_the_tree_is_no_part_of_it(outputs: Path) -> None:
+    cache = CatalogCache(outputs / ".index")
+    builder = CheckpointCatalogBuilder(outputs, collaborators=Collaborators(cache=cache))
+    first = builder.build_catalog()
+    write(outputs / ".index" / "foreign.ckpt", b"x")
+    second = builder.build_catalog()
+    assert (second.entries, second.skipped, second.problems) == (first.entries, first.skipped, first.problems)
+
+
+def test_the_tree_is_never_written_to(outputs: Path) -> None:
+    before = {path: path.lstat().st_mtime_ns for path in outputs.rglob("*")}
+    build_catalog(outputs)
+    assert {path: path.lstat().st_mtime_ns for path in outputs.rglob("*")} == before
+
+
+def test_progress_is_told_from_nothing_to_all(outputs: Path) -> None:
+    told: list[tuple[int, int]] = []
+    collaborators = Collaborators(progress=lambda done, total: told.append((done, total)))
+    CheckpointCatalogBuilder(outputs, False, collaborators=collaborators).build_catalog()
+    assert told == [(done, 5) for done in range(6)]
