@@ -22,13 +22,16 @@ _MAX_COMMENT_BYTES: Final = 0xFFFF
 _END: Final = struct.Struct("<4sHHHHIIH")
 _LOCATOR: Final = struct.Struct("<4sIQI")
 _END64: Final = struct.Struct("<4sQHHIIQQQQ")
-_LAYOUT: Final = struct.Struct("<12s16xHHH")
+_LAYOUT: Final = struct.Struct("<12s16xHHHHxxI")
 _ENTRY_BYTES: Final = 46
 _LOCAL: Final = struct.Struct("<4s22xHH")
 _LOCAL_BYTES: Final = 30
+_END64_UNCOUNTED_BYTES: Final = 12  # its signature, and its own length
 _IN_ZIP64: Final = 0xFFFFFFFF
 _ZIP64_EXTRA: Final = 1
-_ENCRYPTED: Final = 0x41  # bit 0, and bit 6 for strong encryption
+_DOS_FOLDER: Final = 0x10
+_OWN_PIECE: Final = (0, 1)
+_UNREADABLE: Final = 0x2061  # encrypted in one of three ways, or a patch to other data
 
 
 Record = tuple[int, int, int]
@@ -100,33 +103,36 @@ def _find_directory(window: Window, tail_offset: int, tail: bytes) -> _Directory
         position = tail.rfind(b"PK\5\6")
     if position < 0 or position + _END.size > len(tail):
         raise HeaderError("the directory of a zip archive at the end", "none: the file was cut off")
-    _, disk, first_disk, _, count, size_bytes, offset, _ = _END.unpack_from(tail, position)
+    _, disk, first_disk, here, count, size_bytes, offset, _ = _END.unpack_from(tail, position)
     end = tail_offset + position
     wide = _read_end64(window, end)
     if wide is not None:
-        end, disk, first_disk, count, size_bytes, offset = wide
-    if (disk, first_disk) not in {(0, 0), (1, 1)}:
-        raise HeaderError("an archive in one piece", f"piece {disk} of several")
+        end, disk, first_disk, here, count, size_bytes, offset = wide
+    if disk or first_disk or here != count:
+        raise HeaderError("an archive in one piece", f"piece {disk} with {here} of {count} records")
     if offset + size_bytes > end or count * _ENTRY_BYTES > size_bytes:
         found = f"one of {size_bytes} bytes at {offset} for {count} records"
         raise HeaderError(f"a directory that ends before offset {end}", found)
     return _Directory(offset, size_bytes, count)
 
 
-def _read_end64(window: Window, end: int) -> tuple[int, int, int, int, int, int] | None:
-    """(Own offset, disk, first disk, records, size, offset) of the zip64 end record; torch writes one."""
+def _read_end64(window: Window, end: int) -> tuple[int, ...] | None:
+    """(Own offset, disk, first disk, records here and in all, size, offset) of the zip64 end record.
+
+    torch always writes one.
+    """
     if end < _LOCATOR.size + _END64.size:
         return None
-    signature, _, offset, _ = _LOCATOR.unpack(window.read(end - _LOCATOR.size, _LOCATOR.size))
+    signature, _, offset, disks = _LOCATOR.unpack(window.read(end - _LOCATOR.size, _LOCATOR.size))
     if signature != b"PK\6\7":
         return None
     record = window.read(offset, _END64.size)
-    signature, _, _, _, disk, first_disk, here, count, size_bytes, directory_offset = _END64.unpack(record)
+    signature, record_bytes, *_, disk, first_disk, here, count, size_bytes, start = _END64.unpack(record)
     if signature != b"PK\6\6":
         return None
-    if here != count:
-        raise HeaderError("an archive in one piece", f"{here} of {count} records")
-    return offset, disk, first_disk, count, size_bytes, directory_offset
+    if disks != 1 or record_bytes < _END64.size - _END64_UNCOUNTED_BYTES:
+        raise HeaderError("an archive in one piece", f"{disks} pieces, or a damaged end record")
+    return offset, disk, first_disk, here, count, size_bytes, start
 
 
 def _read_entries(entries: bytes, count: int) -> tuple[str, dict[str, Record]]:
@@ -142,10 +148,15 @@ def _read_entries(entries: bytes, count: int) -> tuple[str, dict[str, Record]]:
                 raise HeaderError("one record of each name", "several of the same name")
     except struct.error as error:
         raise HeaderError(f"{count} records in the directory", "a directory cut short") from error
+    except UnicodeDecodeError as error:
+        raise HeaderError("names of records in UTF-8", "another one") from error
+    names = "\n".join(records)
+    if "\0" in names:
+        raise HeaderError("names of records without NUL", "one with NUL, which ends it for some readers")
     # torch finds a record whatever the case of its name.
-    if len(set("\n".join(records).lower().split("\n"))) != count:
+    if len(set(names.lower().split("\n"))) != count:
         raise HeaderError("one record of each name", "several of the same name")
-    return prefix.decode("latin-1"), records
+    return prefix.decode(), records
 
 
 def _first_folder(entries: bytes) -> bytes:
@@ -162,15 +173,16 @@ def _read_run(entries: bytes, position: int, prefix: bytes, records: dict[str, R
     torch's names differ in length only where the number of digits does, so that runs are long and one
     compiled layout reads most entries.
     """
-    kind, name_bytes, extra_bytes, comment_bytes = _LAYOUT.unpack_from(entries, position)
-    _check_kind(kind)
+    kind, name_bytes, extra_bytes, comment_bytes, disk, attributes = _LAYOUT.unpack_from(entries, position)
+    _check_kind(kind, disk, attributes)
+    if name_bytes < len(prefix):
+        raise HeaderError(f"records in {prefix!r}", "one elsewhere")
     more_bytes = extra_bytes + comment_bytes
-    rest_bytes = max(name_bytes - len(prefix), 0)
-    layout = struct.Struct(f"<12s8xII6s8xI{len(prefix)}s{rest_bytes}s{more_bytes}x")
-    lengths = entries[position + 28 : position + 34]
+    layout = struct.Struct(f"<12s8xII14sI{len(prefix)}s{name_bytes - len(prefix)}s{more_bytes}x")
+    details = entries[position + 28 : position + 42]
     run = memoryview(entries)[position : position + (len(entries) - position) // layout.size * layout.size]
-    for own_kind, packed, size, own_lengths, offset, folder, name in layout.iter_unpack(run):
-        if own_kind != kind or own_lengths != lengths or len(records) == count:
+    for own_kind, packed, size, own_details, offset, folder, name in layout.iter_unpack(run):
+        if own_kind != kind or own_details != details or len(records) == count:
             break
         if packed != size or folder != prefix:
             raise HeaderError(f"a record of one length in {prefix!r}", repr(folder + name))
@@ -178,18 +190,22 @@ def _read_run(entries: bytes, position: int, prefix: bytes, records: dict[str, R
         if size == _IN_ZIP64 or offset == _IN_ZIP64:
             extra = entries[position + _ENTRY_BYTES + name_bytes :][:extra_bytes]
             length, start = _wide_entry(extra, size, offset)
-        records[str(name, "latin-1")] = (start, start + _LOCAL_BYTES + name_bytes + length, length)
+        records[str(name, "utf-8")] = (start, start + _LOCAL_BYTES + name_bytes + length, length)
         position += layout.size
     return position
 
 
-def _check_kind(kind: bytes) -> None:
-    """Check an entry's first twelve bytes: signature, versions, flags, method."""
+def _check_kind(kind: bytes, disk: int, attributes: int) -> None:
+    """Check an entry's first twelve bytes (signature, versions, flags, method), its piece and attributes."""
     signature, flags, method = struct.unpack("<4s4xHH", kind)
     if signature != b"PK\1\2":
         raise HeaderError("a directory of records", f"an entry that begins with {signature!r}")
-    if flags & _ENCRYPTED:
-        raise HeaderError("records that are not encrypted", "an encrypted one")
+    if attributes & _DOS_FOLDER:
+        raise HeaderError("records", "a folder")
+    if disk not in _OWN_PIECE:
+        raise HeaderError("an archive in one piece", f"a record in piece {disk}")
+    if flags & _UNREADABLE:
+        raise HeaderError("records that are not encrypted", f"one with flags {flags:#x}")
     if method:
         raise HeaderError("records that are not compressed", f"one of method {method}")
 

@@ -94,7 +94,7 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--where", action="append", default=[], metavar="CONDITION", help="as in 'hmean>0.9'")
     parser.add_argument("--best", choices=NUMERIC_FIELDS, help="only the best by this metric")
     parser.add_argument("--per", choices=tuple(GROUPS), help="the best of each of these instead of all")
-    parser.add_argument("--sort", metavar="FIELD", help="by this field; -FIELD for descending")
+    parser.add_argument("--sort", metavar="FIELD", help="by this field; --sort=-FIELD for descending")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many")
 
 

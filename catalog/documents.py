@@ -16,10 +16,12 @@ MAX_NODES = 100_000
 
 # Below these a document cannot pass the limits, so that nothing needs counting. A block collection
 # inside another one starts at the same column (a sequence in a mapping) or further right; a flow
-# collection needs a bracket; a node needs two bytes. So depth <= 2 * 24 + 16 and nodes <= 100,000.
+# collection needs a bracket; a node needs a byte (`{a,a}`: a key and its absent value). So depth
+# <= 2 * 24 + 16, and nodes <= bytes.
 _MAY_NEST_DEEPLY = re.compile(rb"^[ ?:-]{24}", re.MULTILINE)
 _HARMLESS_BRACKETS = 16
-_HARMLESS_BYTES = 2 * MAX_NODES
+_HARMLESS_BYTES = MAX_NODES
+_LONE_SURROGATE = re.compile(rb"\\(u|U0000)[dD][89a-fA-F]")
 
 _REMEDY = "mend or delete the file"
 
@@ -116,7 +118,7 @@ def _parse_yaml(data: bytes) -> object:
 
     try:
         _check_depth(data)
-        loader = _loader_class()(data)
+        loader = _loader_class(data)(data)
         try:
             if len(data) <= _HARMLESS_BYTES and (b"*" not in data or b"&" not in data):
                 return loader.get_single_data()
@@ -135,11 +137,13 @@ def _parse_yaml(data: bytes) -> object:
         raise DocumentError("a YAML document", found) from error
 
 
-def _loader_class() -> Any:
+def _loader_class(data: bytes) -> Any:
     import yaml
 
-    # libyaml is part of PyYAML's wheels; where it was built without, the plain loader answers the same.
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    # libyaml refuses the whole document for one escaped surrogate, where the plain loader loses one value.
+    # It is part of PyYAML's wheels; where it was built without, the plain loader answers the same.
+    is_plain_needed = _LONE_SURROGATE.search(data) is not None
+    return yaml.SafeLoader if is_plain_needed else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _check_depth(data: bytes) -> None:
@@ -151,7 +155,7 @@ def _check_depth(data: bytes) -> None:
     import yaml
 
     depth = 0
-    for event in yaml.parse(data, Loader=_loader_class()):
+    for event in yaml.parse(data, Loader=_loader_class(data)):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             _check_limits(depth, 0)

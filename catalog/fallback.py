@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RUNNING_EXPIRES_NS = 60_000_000_000
 """How long the answer of a run that had not finished is believed."""
 
-_LOCAL_FILES = ("config.yaml", "wandb-summary.json", "wandb-metadata.json")
+_WANDB_FOLDERS = ("wandb", ".wandb")
 
 
 class _Reference(NamedTuple):
@@ -62,7 +62,7 @@ class RunAsker:
                 _fill(evidence, record)
             elif reference is not None:
                 self._want(evidence, reference, remote)
-        return self._fetch(remote) if remote and self.environ.get("WANDB_API_KEY") else {}
+        return self._fetch(remote) if remote else {}
 
     def _want(self, evidence: Evidence, reference: _Reference, remote: dict[RunId, list[Evidence]]) -> None:
         try:
@@ -75,8 +75,13 @@ class RunAsker:
         remote.setdefault(run_id, []).append(evidence)
 
     def _fetch(self, remote: Mapping[RunId, Sequence[Evidence]]) -> dict[str, int]:
-        from catalog.wandb_runs import fetch_runs
+        from catalog.wandb_runs import can_ask, fetch_runs
 
+        if not can_ask(self.environ):
+            for asking in remote.values():
+                for evidence in asking:
+                    evidence.depend(self._credentials_path())
+            return {}
         with_history = {run_id for run_id, asking in remote.items() if any(map(_has_moment, asking))}
         fetched = fetch_runs(
             remote.keys(), with_history=with_history, deadline_s=self.deadline_s, environ=self.environ
@@ -93,13 +98,18 @@ class RunAsker:
                 delays[evidence.path] = 0
         return delays
 
+    def _credentials_path(self) -> str:
+        """The file that may come to hold a key where the environment has none."""
+        home = self.environ.get("HOME") or os.path.expanduser("~")
+        return os.path.abspath(self.environ.get("NETRC") or os.path.join(home, ".netrc"))
+
     def _local_record(self, evidence: Evidence, reference: _Reference | None) -> RunRecord | None:
         """What the run's own folder says, if one is there; the answer then depends on what stands there."""
         from catalog.wandb_local import match_local_run, read_local_run
 
         experiment = _experiment_folder(evidence.folder)
         places = self._places(evidence, experiment)
-        evidence.depend(*(f"{place}/wandb" for place in places))
+        evidence.depend(*(os.path.join(place, name) for place in places for name in _WANDB_FOLDERS))
         key = "\0".join(places)
         if key not in self._local:
             self._local[key] = _find(places)
@@ -107,8 +117,8 @@ class RunAsker:
         run = match_local_run(self._local[key], run_id=run_id, experiment_name=experiment)
         if run is None:
             return None
-        evidence.depend(*(os.path.abspath(f"{run.folder}/files/{one}") for one in _LOCAL_FILES))
-        return read_local_run(run)
+        evidence.depend(*run.files)
+        return read_local_run(run, with_history=_has_moment(evidence))
 
     def _places(self, evidence: Evidence, experiment: str) -> tuple[str, ...]:
         """The folders that may hold a `wandb` folder: experiment, outputs, the one above, `WANDB_DIR`."""
@@ -122,7 +132,7 @@ class RunAsker:
 
 
 def _find(places: tuple[str, ...]) -> tuple[LocalRun, ...]:
-    if not any(os.path.isdir(f"{place}/wandb") for place in places):
+    if not any(os.path.isdir(os.path.join(place, name)) for place in places for name in _WANDB_FOLDERS):
         return ()
     from catalog.wandb_local import find_local_runs
 

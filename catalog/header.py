@@ -30,6 +30,7 @@ __all__ = ["DEFAULT_LIMITS", "Header", "HeaderError", "Limits", "read_header"]
 # The records that torch writes between `data.pkl` and the first storage are shorter than this.
 _NEIGHBOUR_BYTES: Final = 1024
 _VERSION: Final = re.compile(rb"\s*\+?0*([1-9]|10)(?![0-9])")
+_OPTIONAL_MARKS: Final = frozenset({".format_version", ".data/serialization_id"})
 _BYTE_ORDERS: Final = {b"little": True, b"big": False}
 
 
@@ -140,6 +141,8 @@ def _read_zip(window: Window, limits: Limits) -> tuple[Any, StandIns, _Storages]
 
 def _check_marks(archive: Archive) -> bool:
     """Check the records that say how to read the others, as torch does; whether numbers are little-endian."""
+    for name in _OPTIONAL_MARKS & archive.records.keys():
+        archive.read(name)
     version = archive.read("version")
     if _VERSION.match(version) is None:
         raise HeaderError("a file format version from 1 to 10", repr(version[:20]))
@@ -160,14 +163,16 @@ def _check_storages(archive: Archive, stand_ins: StandIns) -> None:
     records = archive.records
     key: Any = None
     try:
-        for mark, kind, key, _, count in stand_ins.storages:
+        for mark, kind, key, _, count in stand_ins.persistent_ids:
             if mark != "storage" or records["data/" + key][2] != count * kind.element.size_bytes:
-                found = f"one of {records['data/' + key][2]}"
-                raise HeaderError(f"a storage {key!r} of {count} elements of {kind.element.name}", found)
+                break
+        else:
+            return
     except KeyError as error:
         raise HeaderError(f"a record 'data/{key}'", "none in the archive's directory") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise HeaderError("persistent ids of storages", "something else") from error
+    raise HeaderError(f"as many bytes in 'data/{key}' as the pickle says", "more or fewer")
 
 
 def _read_old(window: Window, limits: Limits) -> tuple[Any, StandIns, _Storages]:

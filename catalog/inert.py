@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Final, cast
 
 import msgspec
 
+ORDERED_DICT: Final = "collections OrderedDict"
+
 
 class DType(msgspec.Struct, frozen=True, eq=False):
     """A torch element type: its name without `torch.`, and its size in bytes."""
@@ -76,9 +78,10 @@ def element_type(tensor: AnyTensorInfo) -> DType | None:
 
 
 class StorageType(msgspec.Struct, frozen=True, eq=False):
-    """The class of a storage, as a pickle names it (`torch FloatStorage`)."""
+    """The class of a storage, as a pickle names it (`torch FloatStorage`); untyped ones count bytes."""
 
     element: DType
+    is_typed: bool = True
 
 
 class _Sealed(type):
@@ -150,7 +153,7 @@ _ELEMENTS: Final = {
 }
 
 _STORAGES: Final = {
-    f"{prefix}Storage": StorageType(_ELEMENTS[name])
+    f"{prefix}Storage": StorageType(_ELEMENTS[name], prefix != "Untyped")
     for prefix, name in {
         "Double": "float64",
         "Float": "float32",
@@ -209,12 +212,12 @@ class TooManyGlobalsError(ValueError):
 class StandIns:
     """What one pickle's globals and persistent ids become, and which there were.
 
-    `globals_seen` maps `module name` to the stand-in; `storages` holds the persistent ids of storages.
+    `globals_seen` maps `module name` to the stand-in.
     """
 
     def __init__(self, max_globals: int) -> None:
         self.globals_seen: dict[str, object] = {}
-        self.storages: list[Any] = []
+        self.persistent_ids: list[Any] = []
         self._max_globals = max_globals
 
     def find_class(self, module: str, name: str) -> object:
@@ -229,10 +232,8 @@ class StandIns:
 
     def persistent_load(self, persistent_id: Any) -> object:
         """A storage's persistent id stands for the storage; an old file's pickled module for its class."""
-        if persistent_id[0] == "module":
-            return persistent_id[1]
-        self.storages.append(persistent_id)
-        return persistent_id
+        self.persistent_ids.append(persistent_id)
+        return persistent_id[1] if persistent_id[0] == "module" else persistent_id
 
 
 def _stand_in(global_name: str, name: str) -> object:
@@ -241,7 +242,7 @@ def _stand_in(global_name: str, name: str) -> object:
     known = _KNOWN.get(global_name)
     if known is not None:
         return known
-    if global_name == "collections OrderedDict":
+    if global_name == ORDERED_DICT:
         # Runs without Python code, takes no arguments that it would copy, and cannot be changed.
         return OrderedDict[Any, Any]().copy
     module = global_name[: -len(name) - 1]

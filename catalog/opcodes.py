@@ -169,6 +169,6 @@ def _load_plainly(pickled: bytes, position: int, limits: Limits) -> Loaded:
     try:
         value = unpickler.load()
     except Exception as error:
-        found = f"{type(error).__name__}: {str(error)[:100]}"
+        found = f"{type(error).__name__}: {str(error)[:100] or 'it ends too soon'}"
         raise HeaderError("a pickle as torch.save writes it", found) from error
     return Loaded(value, position + unpickler.file.tell(), stand_ins)

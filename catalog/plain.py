@@ -17,6 +17,8 @@ _NUMPY_SCALARS: Final = frozenset({"numpy.core.multiarray scalar", "numpy._core.
 _OMEGACONF: Final = "omegaconf."
 _TUPLE_CONFIG: Final = "omegaconf.tupleconfig TupleConfig"
 
+_BYTES: Final = frozenset({"builtins bytes", "__builtin__ bytes"})
+
 # Mappings also where they are empty.
 _DICTS: Final = frozenset(
     {
@@ -68,8 +70,10 @@ def plain_scalar(value: object) -> object:
 
 
 def _encoded(call: Opaque) -> bytes | None:
-    """Bytes as protocol 2 pickles them: `_codecs.encode(text, "latin1")`."""
-    if call.global_name != "_codecs encode" or call.arguments[1:] != ("latin1",):
+    """Bytes as protocol 2 pickles them: `_codecs.encode(text, "latin1")`, or `bytes()` for none."""
+    if call.global_name in _BYTES and not call.arguments:
+        return b""
+    if call.global_name != "_codecs encode" or len(call.arguments) != 2 or call.arguments[1] != "latin1":
         return None
     text = call.arguments[0]
     try:

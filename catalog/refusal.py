@@ -37,7 +37,7 @@ class Limits:
     records: int = 200_000
     fast_pickle_bytes: int = 1024 * 1024
     pickle_bytes: int = 16 * 1024 * 1024
-    operations: int = 2_000_000
+    operations: int = 1_000_000
     tuple_depth: int = 10_000
     globals: int = 1_000
     nodes: int = 100_000

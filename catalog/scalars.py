@@ -33,9 +33,12 @@ NUMBER: Final = r"-?(?:0|[1-9][0-9]{0,17}+)(?:\.[0-9]++(?:e[-+][0-9]++)?+)?+"
 WORD: Final = r"[A-Za-z_/][A-Za-z0-9_./@+=-]*+"
 """A plain scalar that is a string unless it is one of `WORDS`."""
 
-# PyYAML's printable characters but for line breaks (line feed, U+0085, U+2028, U+2029), the tab, the
-# byte order mark and, spelt out where they are used, a few of ASCII.
+# PyYAML's printable characters beyond ASCII, but for line breaks and the byte order mark. A tab or a
+# carriage return is taken nowhere.
 _BEYOND_ASCII = r"\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+
+# YAML 1.1's line breaks, of which `safe_dump` ends lines with the first alone.
+_BREAK = r"[\n\x85\u2028\u2029]"
 
 # Neither ": " nor " #" nor a space or colon at the end. Possessive, so that the time is linear.
 _PLAIN_PART = rf"""(?:[!"$-9;-~{_BEYOND_ASCII}]++|:(?=[^ \n])|\#|[ ]++(?![\#\n]|:[ \n]))"""
@@ -44,12 +47,12 @@ PLAIN_LINE: Final = (
 )
 """A plain scalar on one line, outside of flow collections."""
 
-PLAIN: Final = rf"{PLAIN_LINE}(?:\n[ ]++(?!\#|-[ \n]){_PLAIN_PART}++(?=\n))*+"
+PLAIN: Final = rf"{PLAIN_LINE}(?:\n[ ]++(?!\#|[-?][ \n]){_PLAIN_PART}++(?=\n))*+"
 """A plain scalar, folded perhaps: `safe_dump` breaks it at single spaces beyond column 80."""
 
 SINGLE_LINE: Final = rf"'(?:[ -&(-~{_BEYOND_ASCII}]++|'')*+'"
-SINGLE: Final = rf"'(?:[ -&(-~{_BEYOND_ASCII}]++|''|\n++[ ]++(?=[^ \n]))*+'"
-"""A single-quoted scalar; a line break inside is a folded space, n + 1 of them are n line feeds."""
+SINGLE: Final = rf"'(?:[ -&(-~{_BEYOND_ASCII}]++|''|{_BREAK}++[ ]++(?![ ]|{_BREAK}))*+'"
+"""A single-quoted scalar; a line feed inside is a folded space, n + 1 of them are n line feeds."""
 
 DOUBLE_LINE: Final = rf'"(?:[ !#-[\]-~{_BEYOND_ASCII}]++|\\.)*+"'
 DOUBLE: Final = rf'"(?:[ !#-[\]-~{_BEYOND_ASCII}]++|\\.|\\\n[ ]++(?=[^ \n]))*+"'
@@ -73,7 +76,8 @@ _DATETIME = re.compile(
 _INT = re.compile(r"0|-?[1-9][0-9]{0,99}")
 _SPECIAL_FLOATS: Final = {".inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
 
-_SINGLE_ESCAPE = re.compile(r"''|\n(\n*) +")
+_SINGLE_ESCAPE = re.compile(rf"''|({_BREAK}+) +")
+_FOLD = re.compile(rf"(.?){_BREAK}+( *)")
 _DOUBLE_ESCAPE = re.compile(r"\\(x[0-9A-F]{2}|u[0-9A-F]{4}|U[0-9A-F]{8}|\n +|.)")
 _ESCAPED: Final = {
     "0": "\0",
@@ -100,12 +104,12 @@ def resolve(raw: str, fold_column: int) -> object:
 
     Further lines of it must begin at `fold_column`. Raises `Unproven`.
     """
-    if "\n" in raw:
+    if not raw.isprintable():  # line breaks are not
         _check_folds(raw, fold_column)
     first = raw[0]
     if first == "'":
         text = raw[1:-1]
-        return _SINGLE_ESCAPE.sub(_unfold, text) if "'" in text or "\n" in text else text
+        return text if text.isprintable() and "'" not in text else _SINGLE_ESCAPE.sub(_unfold, text)
     if first == '"':
         return _DOUBLE_ESCAPE.sub(_unescape, raw[1:-1])
     if raw == "[]":
@@ -116,15 +120,16 @@ def resolve(raw: str, fold_column: int) -> object:
 
 
 def _check_folds(raw: str, fold_column: int) -> None:
-    if " \n" in raw:
-        raise Unproven
-    for line in raw.split("\n")[1:]:
-        if line and len(line) - len(line.lstrip(" ")) != fold_column:
+    for before, indent in _FOLD.findall(raw):
+        if before == " " or len(indent) != fold_column:
             raise Unproven
 
 
 def _unfold(found: re.Match[str]) -> str:
-    return "'" if found[0] == "''" else found[1] or " "
+    if found[0] == "''":
+        return "'"
+    breaks = found[1].replace("\x85", "\n")
+    return breaks if breaks[0] != "\n" else breaks[1:] or " "
 
 
 def _unescape(found: re.Match[str]) -> str:

@@ -54,7 +54,14 @@ class Key(msgspec.Struct, frozen=True):
         return hashlib.sha256(msgspec.msgpack.encode(msgspec.structs.astuple(self))).hexdigest()[:32]
 
 
-_WANDB_VARIABLES = ("WANDB_BASE_URL", "WANDB_ENTITY", "WANDB_PROJECT", "WANDB_DIR")
+_WANDB_VARIABLES = (
+    "WANDB_BASE_URL",
+    "WANDB_DIR",
+    "WANDB_ENTITY",
+    "WANDB_IDENTITY_TOKEN_FILE",
+    "WANDB_MODE",
+    "WANDB_PROJECT",
+)
 
 
 def key_of(

@@ -23,6 +23,7 @@ _PROTOCOL: Final = 1001
 _CHUNK_BYTES: Final = 48 * 1024
 _TAR_MARK: Final = (257, b"ustar")
 _COUNT_BYTES: Final = 8
+_PARTS: Final = 6
 
 
 class Stream(NamedTuple):
@@ -87,14 +88,10 @@ def _expect(value: object, expected: int, name: str) -> None:
 def _storage_offsets(keys: object, stand_ins: StandIns, position: int, size_bytes: int) -> dict[Any, int]:
     """Where the data of each storage starts, the counts before them stepped over."""
     sizes: dict[Any, int] = {}
-    try:
-        for _, kind, key, _, count, *_ in stand_ins.storages:
-            if isinstance(kind, StorageType) and type(count) is int and count >= 0:
-                sizes.setdefault(key, count * kind.element.size_bytes)
-            else:
-                raise HeaderError("storages of known types and sizes", "another one")
-    except (TypeError, ValueError) as error:
-        raise HeaderError("persistent ids of storages", "something else") from error
+    for persistent_id in stand_ins.persistent_ids:
+        if persistent_id[0] != "module":
+            key, size_bytes_of_key = _key_and_size(persistent_id)
+            sizes.setdefault(key, size_bytes_of_key)
     if not isinstance(keys, list):
         raise HeaderError("a list of storages", f"a {type(keys).__name__}")
     offsets: dict[Any, int] = {}
@@ -106,3 +103,14 @@ def _storage_offsets(keys: object, stand_ins: StandIns, position: int, size_byte
     if position > size_bytes:
         raise HeaderError(f"storages up to byte {position}", f"a file of {size_bytes} bytes")
     return offsets
+
+
+def _key_and_size(persistent_id: object) -> tuple[str, int]:
+    """A storage's key and its size in bytes."""
+    if isinstance(persistent_id, tuple) and len(persistent_id) == _PARTS:
+        mark, kind, key, _, count, _ = persistent_id
+        # torch writes untyped storages into this format, and then cannot read them.
+        is_known = mark == "storage" and isinstance(kind, StorageType) and kind.is_typed
+        if is_known and isinstance(key, str) and type(count) is int and count >= 0:
+            return key, count * kind.element.size_bytes
+    raise HeaderError("storages of known types and sizes", "another one")

@@ -35,24 +35,36 @@ class WorkerEndedError(RuntimeError):
 
 
 class WorkerProcess:
-    """One process that asks W&B on behalf of this one, in the environment `environ`."""
+    """One process that asks W&B on behalf of this one, in the environment `environ`.
+
+    `folder` is its own, for what the client writes while it reads; it goes with the process.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Raises `OSError` where no process can be started."""
         self.environ = dict(environ)
         self._owner = os.getpid()
         # The client makes a folder for every run that it hears of.
-        self._folder = tempfile.mkdtemp(prefix="catalog-wandb-")
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", str(_WORKER)],  # -P: a folder of runs must not pass for the package
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(environ, self._folder),
-        )
+        self.folder = tempfile.mkdtemp(prefix="catalog-wandb-")
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(_WORKER)],  # -P: a folder of runs must not pass for the package
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=_environment(environ, self.folder),
+            )
+        except OSError:
+            os.rmdir(self.folder)
+            raise
         self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    @property
+    def process_id(self) -> int:
+        """Its number in the system."""
+        return self._process.pid
 
     def is_usable(self, environ: Mapping[str, str]) -> bool:
         """Whether it lives, belongs to this very process, and speaks for the same environment."""
@@ -90,12 +102,13 @@ class WorkerProcess:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 _close_quietly(stream)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _read(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe
         for line in self._process.stdout:
-            self._answers.put(json.loads(line))
+            if line.endswith(b"\n"):  # else the process was ended in the middle of it
+                self._answers.put(json.loads(line))
         self._answers.put(None)
 
 

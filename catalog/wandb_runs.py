@@ -25,6 +25,7 @@ _DEFAULT_HOSTS: Final = ("api.wandb.ai", "api.forge.coreweave.com")
 _OFFLINE_MODES: Final = frozenset({"offline", "disabled", "dryrun"})
 
 _NETWORK_REMEDY: Final = "check the network and WANDB_BASE_URL, or build without W&B"
+_LATER_REMEDY: Final = "try again later, or build without W&B"
 _REMEDIES: Final = {
     401: "set WANDB_API_KEY to a valid key, or run `wandb login`",
     403: "ask for access to the project, or set WANDB_API_KEY to a key that has it",
@@ -107,9 +108,8 @@ class _Collected:
         """Keep one answer of the worker."""
         if "failed" in answer:
             status = answer["status"]
-            found = f"HTTP {status}: {answer['found']}" if status else answer["found"]
-            remedy = _REMEDIES.get(status, _NETWORK_REMEDY)
-            self.fail((RunId(*one) for one in answer["failed"]), found, remedy)
+            remedy = _LATER_REMEDY if status >= 500 else _REMEDIES.get(status, _NETWORK_REMEDY)
+            self.fail((RunId(*one) for one in answer["failed"]), answer["found"], remedy)
             return
         run_id = RunId(*answer["run"])
         if "rows" in answer:

@@ -15,6 +15,7 @@ import gc
 import json
 import os
 import queue
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -32,7 +33,8 @@ IDLE_S: Final = 60.0
 RUNS_A_REQUEST: Final = 250
 SAMPLES: Final = 10_000
 _STEP_KEYS: Final = ("trainer/global_step", "epoch")
-_SIDE_BY_SIDE: Final = 16
+_HTTP_STATUS: Final = re.compile(r"\bHTTP (\d{3})\b")
+_SIDE_BY_SIDE: Final = 32
 # Who asks ends this process at the deadline; until then nothing here should give up.
 _CLIENT_TIMEOUT_S: Final = 3600
 
@@ -106,7 +108,11 @@ class Conversation:
         self._say({"run": name, **told})
 
     def _fail(self, names: Iterable[Name], error: Exception) -> None:
-        self._say({"failed": list(names), "status": _status(error), "found": str(error)})
+        status = _status(error)
+        found = str(error).rpartition("while retrying: ")[2]
+        if status and not found.startswith("HTTP "):
+            found = f"HTTP {status}: {found}"
+        self._say({"failed": list(names), "status": status, "found": found})
 
     def _say(self, answer: Mapping[str, Any]) -> None:
         with self._lock:
@@ -140,7 +146,7 @@ def _pages(runs: Runs) -> Iterator[list[Node]]:
     """The runs page by page as the server sent them.
 
     The client's own objects would not do: they lose a config that comes as JSON text in JSON text, and one
-    run that the client cannot read costs it the whole page.
+    run that the client cannot read costs it the whole page. A project that is not there has no pages.
     """
     shown = None
     while True:
@@ -149,11 +155,14 @@ def _pages(runs: Runs) -> Iterator[list[Node]]:
         except StopIteration:
             return
         except Exception:
-            if runs.last_response is shown or not (runs.last_response or {}).get("project"):
+            if runs.last_response is shown:
                 raise
-        if runs.last_response is not shown and runs.last_response is not None:
-            shown = runs.last_response
-            yield [edge["node"] for edge in shown["project"]["runs"]["edges"]]
+        if runs.last_response is None or runs.last_response is shown:
+            continue
+        shown = runs.last_response
+        if shown["project"] is None:
+            return
+        yield [edge["node"] for edge in shown["project"]["runs"]["edges"]]
 
 
 def _groups(node: Node, metrics: Sequence[Sequence[str]]) -> list[tuple[list[str], int]]:
@@ -177,8 +186,10 @@ def _status(error: BaseException | None) -> int:
     """The HTTP status behind an exception of the client; 0 where no answer came."""
     while error is not None:
         status = getattr(getattr(error, "response", None), "http_status", 0)
-        if status:
-            return int(status)
+        # After its last try the helper tells the status in words alone.
+        told = _HTTP_STATUS.search(str(error))
+        if status or told:
+            return int(status or (told[1] if told else 0))
         error = error.__cause__
     return 0
 

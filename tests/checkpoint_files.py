@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -23,35 +23,28 @@ def saved(content: object, **options: Any) -> bytes:
 
 def rewritten(
     archive: bytes,
-    change: Callable[[str, bytes], Iterable[tuple[str, bytes]]],
+    changes: Mapping[str, bytes | None] | None = None,
+    *,
+    first: Sequence[tuple[str, bytes]] = (),
+    last: Sequence[tuple[str, bytes]] = (),
     method: int = zipfile.ZIP_STORED,
 ) -> bytes:
-    """An archive written anew, `change` giving the records that stand for each one (its name, its data)."""
+    """An archive written anew: records of `archive/` changed or (`None`) left out, whole names put around."""
+    changes = changes or {}
+    with zipfile.ZipFile(io.BytesIO(archive)) as reader:
+        own = [(info.filename, changes.get(info.filename[8:], reader.read(info))) for info in reader.infolist()]
     file = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(file, "w", method) as writer:
         warnings.simplefilter("ignore")  # zipfile warns of a name that is there twice
-        with zipfile.ZipFile(io.BytesIO(archive)) as reader:
-            for info in reader.infolist():
-                for name, data in change(info.filename, reader.read(info)):
-                    writer.writestr(name, data)
+        for name, data in [*first, *own, *last]:
+            if data is not None:
+                writer.writestr(name, data)
     return file.getvalue()
 
 
 def with_pickle(pickled: bytes) -> bytes:
     """An archive whose `data.pkl` is `pickled`."""
-    return rewritten(
-        saved({"epoch": 1}), lambda name, data: [(name, pickled if name.endswith("data.pkl") else data)]
-    )
-
-
-def replaced(record: str, data: bytes) -> Callable[[str, bytes], list[tuple[str, bytes]]]:
-    """A change that gives one record other data."""
-    return lambda name, old: [(name, data if name.partition("/")[2] == record else old)]
-
-
-def without(record: str) -> Callable[[str, bytes], list[tuple[str, bytes]]]:
-    """A change that leaves one record out."""
-    return lambda name, data: [] if name.partition("/")[2] == record else [(name, data)]
+    return rewritten(saved({"epoch": 1}), {"data.pkl": pickled})
 
 
 def written(path: Path, data: bytes) -> Path:

@@ -23,7 +23,7 @@ def shape_of(value: object) -> list[object]:
         one = waiting.pop()
         children = _children(one)
         if children is None:
-            flat.append((type(one).__name__, repr(one)))
+            flat.append((type(one).__name__, getattr(one, "__name__", None) or repr(one)))
         elif id(one) in numbers:
             flat.append(("again", numbers[id(one)]))
         else:

@@ -39,7 +39,9 @@ def test_a_subject_runs_under_this_interpreter_unless_told_otherwise() -> None:
     assert parse_subject("a:b").python == sys.executable
 
 
-@pytest.mark.parametrize("text", ["", "catalog", "catalog:", ":v2", "a b:c", "a:b:c", "v2=", "a..b:c", "v2=a.b"])
+@pytest.mark.parametrize(
+    "text", ["", "catalog", "catalog:", ":v2", "a b:c", "a:b:c", "v2=", "a..b:c", "v2=a.b"]
+)
 def test_what_is_no_target_is_refused_with_the_form_expected(text: str) -> None:
     with pytest.raises(SubjectError, match="module:callable"):
         parse_subject(text)

@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,8 +80,8 @@ def test_the_collector_rests_during_the_call_and_works_again_after_it() -> None:
 def test_records_may_have_fields_as_attributes_or_as_keys() -> None:
     path = Path("outputs/a.ckpt")
     as_keys = {"checkpoint_path": path, "epochs": 1, "mood": "good"}
-    answer = plain_answer([], [Record(path), as_keys])
-    assert answer["records"] == [{"checkpoint_path": "outputs/a.ckpt", "epochs": 1}] * 2
+    answer = plain_answer([], [Record(path), as_keys, MappingProxyType(as_keys)])
+    assert answer["records"] == [{"checkpoint_path": "outputs/a.ckpt", "epochs": 1}] * 3
 
 
 def test_a_value_of_a_foreign_type_shows_its_type() -> None:
@@ -115,7 +116,9 @@ def test_a_request_before_loading_is_an_answer_and_not_the_end() -> None:
     assert first["error"] == second["error"] == "raised"
 
 
-def test_a_subject_that_exits_is_told_with_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_subject_that_exits_is_told_with_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = SubjectHost()
     monkeypatch.setattr(host, "_subject", lambda *_: exit(3))
     monkeypatch.setattr("bench.subject_host.SubjectHost", lambda: host)

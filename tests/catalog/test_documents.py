@@ -34,6 +34,7 @@ REFUSED = {
     "2 * 10^7 nodes by aliases": NESTED_ALIASES,
     "10^6 nodes by merge keys": MERGED_ALIASES,
     "more than 100,000 nodes": b"a: [" + b"1," * 100_001 + b"]",
+    "more than 100,000 nodes in as many bytes": b"a: {" + b"a," * 50_001 + b"}",
     "a date that does not exist": b"created_at: 2025-13-45",
     "a tag that would execute": b"!!python/object/apply:os.system [true]",
     "a NUL byte": b"a: \x00",
@@ -94,6 +95,11 @@ def test_aliases_that_stay_small_are_read() -> None:
         "b": [1],
         "c": {"d": 2},
     }
+
+
+def test_an_escaped_surrogate_costs_one_value_and_not_the_document() -> None:
+    data = b'a: "\\ud800"\nb: 1\n'
+    assert parse_document("x.yaml", data) == yaml.safe_load(data) == {"a": "\ud800", "b": 1}
 
 
 def test_an_empty_yaml_file_is_none(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from catalog.header import HeaderError, Limits, read_header
 from catalog.inert import Opaque
-from tests.checkpoint_files import replaced, rewritten, saved, without, written
+from tests.checkpoint_files import rewritten, saved, written
 from tests.stand_ins import same_as_torch
 
 DATA = Path(__file__).parents[1] / "data"
@@ -41,6 +41,10 @@ NUMBER_TYPES = [
     torch.uint64,
     torch.bool,
 ]
+
+
+# torch writes these into its old format, and then cannot read them.
+UNTYPED = {torch.uint16, torch.uint32, torch.uint64}
 
 
 def loaded(path: Path) -> Any:
@@ -91,7 +95,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     content=st.dictionaries(KEYS, VALUES, max_size=6),
     options=st.sampled_from(FORMATS),
@@ -102,10 +106,16 @@ def test_it_tells_what_torch_load_tells(
 ) -> None:
     if is_shared:
         base = torch.arange(12.0)
-        content |= {"twice": [content, content.copy()][1], "views": [base, base[3], base.view(3, 4)[1:, ::2]]}
+        content |= {"views": [base, base[3], base.view(3, 4)[1:, ::2]]}
     path = written(tmp_path_factory.mktemp("drawn") / "a.ckpt", saved(content, **options))
-    header = read_header(path)
-    assert same_as_torch(header, header.content, loaded(path))
+    try:
+        expected = loaded(path)
+    except AttributeError:
+        with pytest.raises(HeaderError, match="storages of known types"):
+            read_header(path)
+    else:
+        header = read_header(path)
+        assert same_as_torch(header, header.content, expected)
 
 
 @pytest.mark.parametrize("name", ["best.ckpt", "last.ckpt", "old.ckpt"])
@@ -148,6 +158,10 @@ def test_scalars_of_every_number_type_are_read(
 ) -> None:
     values = torch.tensor([0, 1, 1], dtype=dtype)
     path = written(tmp_path / "a.ckpt", saved({"first": values[0], "second": values[1]}, **options))
+    if dtype in UNTYPED and "_use_new_zipfile_serialization" in options:
+        with pytest.raises(HeaderError, match="storages of known types"):
+            read_header(path)
+        return
     header = read_header(path)
     assert header.scalar(header.content["first"]) == 0
     assert header.scalar(header.content["second"]) == 1
@@ -155,9 +169,8 @@ def test_scalars_of_every_number_type_are_read(
 
 
 def test_scalars_in_big_endian_files_are_read(tmp_path: Path) -> None:
-    archive = rewritten(saved({"score": torch.tensor(0.5)}), replaced("byteorder", b"big"))
-    swapped = rewritten(archive, replaced("data/0", b"\x3f\0\0\0"))
-    header = read_header(written(tmp_path / "a.ckpt", swapped))
+    archive = rewritten(saved({"score": torch.tensor(0.5)}), {"byteorder": b"big", "data/0": b"\x3f\0\0\0"})
+    header = read_header(written(tmp_path / "a.ckpt", archive))
     assert header.scalar(header.content["score"]) == 0.5
 
 
@@ -177,10 +190,9 @@ def test_a_scalar_of_a_file_that_was_replaced_is_refused(tmp_path: Path) -> None
 
 def test_a_scalar_whose_record_header_is_damaged_is_refused(tmp_path: Path) -> None:
     data = bytearray(saved({"score": torch.tensor(0.5)}))
-    path = written(tmp_path / "a.ckpt", data)
     start = data.index(b"archive/data/0") - 30
     data[start] = 0
-    header = read_header(written(path, bytes(data)))
+    header = read_header(written(tmp_path / "a.ckpt", bytes(data)))
     with pytest.raises(HeaderError, match="record header"):
         header.scalar(header.content["score"])
 
@@ -197,10 +209,10 @@ def test_at_most_directory_pickle_and_64_kb_are_read(tmp_path: Path) -> None:
 def test_neither_torch_nor_numpy_is_imported(tmp_path: Path) -> None:
     path = written(tmp_path / "a.ckpt", saved({"epoch": np.int64(1), "score": torch.tensor(0.5)}))
     code = (
-        "import sys; from catalog.checkpoint import read_checkpoint; print(read_checkpoint(sys.argv[1]).document);"
+        "import sys; from catalog.checkpoint import read_checkpoint; read_checkpoint(sys.argv[1]);"
         "assert not {'torch', 'numpy', 'wandb', 'zipfile', 'yaml'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code, path], check=True, cwd=Path(__file__).parents[2])  # noqa: S603 - our own code
+    subprocess.run([sys.executable, "-c", code, path], check=True, cwd=Path(__file__).parents[2])
 
 
 def test_the_globals_that_the_pickle_names_are_told(tmp_path: Path) -> None:
@@ -211,28 +223,28 @@ def test_the_globals_that_the_pickle_names_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("record", "data"),
     [
-        without("data.pkl"),
-        without("version"),
-        without("data/0"),
-        replaced("data/0", b"1234"),
-        replaced("data/0", b"1" * 500),
-        replaced("version", b"0"),
-        replaced("version", b"11"),
-        replaced("version", b"x"),
-        replaced("version", b""),
-        replaced("version", b"-1"),
-        replaced("version", b"0x3"),
-        replaced("byteorder", b"middle"),
-        replaced("byteorder", b"little\n"),
-        replaced(".storage_alignment", b"z"),
-        replaced("data.pkl", b""),
-        replaced("data.pkl", b"\x80\x02}"),
+        ("data.pkl", None),
+        ("version", None),
+        ("data/0", None),
+        ("data/0", b"1234"),
+        ("data/0", b"1" * 500),
+        ("version", b"0"),
+        ("version", b"11"),
+        ("version", b"x"),
+        ("version", b""),
+        ("version", b"-1"),
+        ("version", b"0x3"),
+        ("byteorder", b"middle"),
+        ("byteorder", b"little\n"),
+        (".storage_alignment", b"z"),
+        ("data.pkl", b""),
+        ("data.pkl", b"\x80\x02}"),
     ],
 )
-def test_what_torch_load_refuses_is_refused(tmp_path: Path, change: Any) -> None:
-    path = written(tmp_path / "a.ckpt", rewritten(saved({"tensor": torch.ones(100)}), change))
+def test_what_torch_load_refuses_is_refused(tmp_path: Path, record: str, data: bytes | None) -> None:
+    path = written(tmp_path / "a.ckpt", rewritten(saved({"tensor": torch.ones(100)}), {record: data}))
     with pytest.raises((RuntimeError, ValueError, EOFError)):
         loaded(path)
     with pytest.raises(HeaderError, match=r"a\.ckpt"):
@@ -240,19 +252,19 @@ def test_what_torch_load_refuses_is_refused(tmp_path: Path, change: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("record", "data"),
     [
-        without("byteorder"),
-        without(".data/serialization_id"),
-        without(".format_version"),
-        replaced("version", b"1"),
-        replaced("version", b"10"),
-        replaced("version", b" +3x"),
-        replaced(".storage_alignment", b" +64"),
+        ("byteorder", None),
+        (".data/serialization_id", None),
+        (".format_version", None),
+        ("version", b"1"),
+        ("version", b"10"),
+        ("version", b" +3x"),
+        (".storage_alignment", b" +64"),
     ],
 )
-def test_what_torch_load_accepts_is_accepted(tmp_path: Path, change: Any) -> None:
-    path = written(tmp_path / "a.ckpt", rewritten(saved({"tensor": torch.ones(100)}), change))
+def test_what_torch_load_accepts_is_accepted(tmp_path: Path, record: str, data: bytes | None) -> None:
+    path = written(tmp_path / "a.ckpt", rewritten(saved({"tensor": torch.ones(100)}), {record: data}))
     header = read_header(path)
     assert same_as_torch(header, header.content, loaded(path))
 
@@ -280,16 +292,8 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
 
 
 def test_a_torchscript_archive_is_refused(tmp_path: Path) -> None:
-    archive = rewritten(saved({"epoch": 1}), lambda name, data: [(name, data)])
-    path = written(
-        tmp_path / "a.ckpt",
-        rewritten(
-            archive,
-            lambda name, data: [(name, data), (name.replace("data.pkl", "constants.pkl"), data)][
-                : 2 if name.endswith("data.pkl") else 1
-            ],
-        ),
-    )
+    archive = rewritten(saved({"epoch": 1}), last=[("archive/constants.pkl", b"")])
+    path = written(tmp_path / "a.ckpt", archive)
     with pytest.raises(HeaderError, match="TorchScript"):
         read_header(path)
 

@@ -1,4 +1,4 @@
-"""Random damage to YAML documents: each mutation is a function of the lines, a second document and a generator."""
+"""Random damage to YAML documents; a mutation edits lines, given those of another document and a generator."""
 
 from __future__ import annotations
 

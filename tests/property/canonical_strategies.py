@@ -91,6 +91,4 @@ def _dump(record: object, sort_keys: bool, allow_unicode: bool, width: float) ->
 
 def dumped(records: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
     """Records as `safe_dump` writes them, with every option that a writer of sidecars may set."""
-    return st.builds(
-        _dump, records, st.booleans(), st.booleans(), st.sampled_from([80, 80, 120, math.inf])
-    )
+    return st.builds(_dump, records, st.booleans(), st.booleans(), st.sampled_from([80, 80, 120, math.inf]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import sys
 from dataclasses import dataclass, field
 
 import yaml
@@ -17,9 +18,7 @@ from tests.property.canonical_mutations import mutated
 from tests.property.canonical_strategies import dumped, v1_records
 
 _SUITE_DOCUMENTS = 2_500
-_drawn = settings(
-    database=None, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+_drawn = settings(database=None, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def told_by_pyyaml(data: bytes) -> str:
@@ -33,7 +32,7 @@ def told_by_pyyaml(data: bytes) -> str:
     except Exception as error:  # noqa: BLE001
         return f"refused: {error}"
     try:
-        by_libyaml = repr(yaml.load(data, Loader=yaml.CSafeLoader))  # noqa: S506 - it is a safe loader
+        by_libyaml = repr(yaml.load(data, Loader=yaml.CSafeLoader))
     except yaml.YAMLError:
         return told  # libyaml refuses a lone surrogate's escape
     return told if by_libyaml == told else f"told as {told} or {by_libyaml}"
@@ -117,9 +116,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     tally = fuzzed(arguments.documents, arguments.seed)
-    print(f"documents {tally.documents}, taken {tally.taken}, differences {len(tally.differences)}")
-    for data in tally.differences[:10]:
-        print(data)
+    sys.stdout.write(
+        f"documents {tally.documents}, taken {tally.taken}, differences {len(tally.differences)}\n"
+    )
+    sys.stdout.writelines(f"{data!r}\n" for data in tally.differences[:10])
     raise SystemExit(bool(tally.differences))
 
 

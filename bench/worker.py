@@ -1,0 +1,348 @@
+"""One process that runs one subject on request and answers with samples: the harness's side of it.
+
+The other side is `bench.subject_host`. A worker lives as long as its `with` block; whatever the subject
+started goes with it. It runs in a session of its own, so that its whole process group can be ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
+
+import msgspec
+
+from bench.subject_host import ClockError, SubjectError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from bench.subject import Subject
+
+__all__ = [
+    "Answer",
+    "Call",
+    "ClockError",
+    "InputOutput",
+    "Loaded",
+    "Memory",
+    "RunningWorker",
+    "Sample",
+    "StartWorker",
+    "SubjectError",
+    "SubjectRaised",
+    "Worker",
+    "WorkerCrashed",
+    "WorkerError",
+    "WorkerHung",
+]
+
+DEFAULT_TIMEOUT_S = 300.0
+_HOST = str(Path(__file__).with_name("subject_host.py"))
+_TOLD_BYTES = 4000
+_PATIENCE_S = 5.0
+_LOOK_S = 0.5
+
+Scalar = str | int | float | bool | None
+
+
+class Call(msgspec.Struct, frozen=True):
+    """What a subject is called with."""
+
+    outputs_dir: Path
+    config_filenames: tuple[str, ...] = ("config.yaml", "hparams.yaml")
+
+
+class Sample(msgspec.Struct, frozen=True, gc=False):
+    """One timed call: wall time, CPU time of the worker's process, number of records taken."""
+
+    elapsed_ns: int
+    cpu_ns: int
+    count: int
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What importing the subject took, where its module stands, and the process that it runs in.
+
+    `affinity` lists the processors that the process may run on, None where the system does not tell.
+    """
+
+    import_ns: int
+    origin: str | None
+    python: str
+    hash_seed: str | None
+    affinity: tuple[int, ...] | None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An answer as plain values.
+
+    Each record maps the contract's field names that it has to scalars, a path to its text, a value of any
+    other type to a text that names the type. `display_options` are the records' display texts, None where
+    they have none. `skipped` and `problems` are paths, None where the answer does not tell them.
+    """
+
+    records: list[dict[str, Scalar]]
+    display_options: list[str | None]
+    skipped: list[str] | None
+    problems: list[str] | None
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """Peak resident memory of a worker during one call, and how it was had.
+
+    `VmHWM` is the peak of that call alone, `before_bytes` what was resident before it. `ru_maxrss` is the
+    peak of the process's whole life.
+    """
+
+    peak_bytes: int
+    before_bytes: int | None
+    method: Literal["VmHWM", "ru_maxrss"]
+
+
+class InputOutput(msgspec.Struct, frozen=True):
+    """What one call read: bytes asked of the system, bytes that came from a disk, read calls."""
+
+    read_bytes: int
+    disk_read_bytes: int
+    read_calls: int
+
+
+class WorkerError(Exception):
+    """A worker that gave no answer; `subject` is the name of what it ran."""
+
+    def __init__(self, subject: str, told: str) -> None:
+        super().__init__(f"{subject}: {told}")
+        self.subject = subject
+        self.told = told
+
+
+class WorkerCrashed(WorkerError):  # noqa: N818 - the name says what happened
+    """The worker's process ended; what it wrote to standard error last is told."""
+
+
+class WorkerHung(WorkerError):  # noqa: N818 - the name says what happened
+    """The worker did not answer in time and was ended."""
+
+
+class SubjectRaised(WorkerError):  # noqa: N818 - the name says what happened
+    """The subject raised; the traceback is told."""
+
+
+class RunningWorker(Protocol):
+    """What can be asked of a worker; each request may raise WorkerError or ClockError."""
+
+    loaded: Loaded
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+    def prepare(self, call: Call) -> None:
+        """Run the subject's own preparation, if it has one."""
+
+    def call(self, call: Call) -> Sample:
+        """Call the subject once, timed."""
+
+    def answer(self) -> Answer:
+        """What the last timed call answered."""
+
+    def memory(self, call: Call) -> Memory:
+        """Peak memory of one call."""
+
+    def input_output(self, call: Call) -> InputOutput | None:
+        """What one call read, None where the system does not tell."""
+
+
+class StartWorker(Protocol):
+    """Starts a worker with its subject loaded; may raise SubjectError besides."""
+
+    def __call__(self, subject: Subject, *, hash_seed: int, timeout_s: float) -> RunningWorker:
+        """Start it."""
+
+
+class Worker:
+    """A process that holds one loaded subject. Made by `Worker.start`, ended by its `with` block.
+
+    Each request raises WorkerCrashed, WorkerHung, SubjectRaised or ClockError; after the first two the
+    worker is of no more use.
+    """
+
+    def __init__(
+        self, subject: Subject, process: subprocess.Popen[bytes], log: IO[bytes], timeout_s: float
+    ) -> None:
+        self.subject = subject
+        self.loaded: Loaded
+        self._process = process
+        self._requests = cast("IO[bytes]", process.stdin)  # both are pipes: see _spawn
+        self._replies = cast("IO[bytes]", process.stdout)
+        self._log = log
+        self._timeout_s = timeout_s
+        self._received = bytearray()
+
+    @classmethod
+    def start(cls, subject: Subject, *, hash_seed: int, timeout_s: float = DEFAULT_TIMEOUT_S) -> Self:
+        """Start a process under a fixed hash seed (0 to 2^32-1) and load the subject in it, timed.
+
+        Raises SubjectError where the subject cannot be resolved there, besides what every request raises.
+        """
+        log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker lives
+        try:
+            process = _spawn(subject, hash_seed, log)
+        except OSError as error:
+            log.close()
+            raise WorkerCrashed(
+                subject.name, f"cannot start {subject.python}: {error}; name an interpreter"
+            ) from error
+        worker = cls(subject, process, log, timeout_s)
+        try:
+            worker.loaded = msgspec.convert(worker._load(), Loaded)
+        except BaseException:
+            worker._kill()
+            worker.close()
+            raise
+        return worker
+
+    def prepare(self, call: Call) -> None:
+        """Run the subject's own preparation, if it has one."""
+        self._ask("prepare", call)
+
+    def call(self, call: Call) -> Sample:
+        """Call the subject once, timed."""
+        return msgspec.convert(self._ask("call", call), Sample)
+
+    def answer(self) -> Answer:
+        """What the last timed call answered."""
+        return msgspec.convert(self._request({"do": "answer"}), Answer)
+
+    def memory(self, call: Call) -> Memory:
+        """Peak memory of one call, which is not timed."""
+        return msgspec.convert(self._ask("memory", call), Memory)
+
+    def input_output(self, call: Call) -> InputOutput | None:
+        """What one call read, which is not timed; None where the system does not tell."""
+        return msgspec.convert(self._ask("input_output", call), InputOutput | None)
+
+    def close(self) -> None:
+        """End the process: kindly, and after five seconds by force. Ending twice is harmless."""
+        if self._log.closed:
+            return
+        with suppress(OSError):
+            self._requests.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE_S)
+        self._kill()
+        self._replies.close()
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._kill()  # nobody waits for an answer any more
+        self.close()
+
+    def _load(self) -> Any:
+        same_interpreter = self.subject.python == sys.executable
+        return self._request(
+            {
+                "do": "load",
+                "target": self.subject.target,
+                "search_path": [os.path.abspath(folder) for folder in self.subject.search_path],
+                # What the harness can import, its own interpreter finds in the worker too, last of all.
+                "last_path": [os.path.abspath(folder) for folder in sys.path] if same_interpreter else [],
+            }
+        )
+
+    def _ask(self, request: str, call: Call) -> Any:
+        names = list(call.config_filenames)
+        return self._request(
+            {"do": request, "outputs_dir": str(call.outputs_dir), "config_filenames": names}
+        )
+
+    def _request(self, request: dict[str, Any]) -> Any:
+        try:
+            self._requests.write(json.dumps(request).encode("ascii") + b"\n")
+            self._requests.flush()
+        except OSError as error:
+            raise self._crashed() from error
+        reply = json.loads(self._read_line())
+        match reply.get("error"):
+            case None:
+                return reply["ok"]
+            case "subject":
+                raise SubjectError(*reply["text"])
+            case "clock":
+                raise ClockError(f"{self.subject.name}: {reply['text']}")
+            case _:
+                raise SubjectRaised(self.subject.name, reply["text"])
+
+    def _read_line(self) -> bytes:
+        deadline_s = time.monotonic() + self._timeout_s
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._replies, selectors.EVENT_READ)
+            while (end := self._received.find(b"\n")) < 0:
+                left_s = deadline_s - time.monotonic()
+                if left_s <= 0:
+                    self._kill()
+                    told = (
+                        f"expected an answer within {self._timeout_s:g} s, found none; {self._last_words()}"
+                    )
+                    raise WorkerHung(self.subject.name, told)
+                # A child of a dead worker can hold the pipe open, so that silence is looked into.
+                if not selector.select(min(left_s, _LOOK_S)):
+                    if self._process.poll() is not None:
+                        raise self._crashed()
+                elif not self._take():
+                    raise self._crashed()
+        line = bytes(self._received[:end])
+        del self._received[: end + 1]
+        return line
+
+    def _take(self) -> bool:
+        received = os.read(self._replies.fileno(), 1 << 16)
+        self._received += received
+        return bool(received)
+
+    def _crashed(self) -> WorkerCrashed:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE_S)
+        self._kill()
+        code = self._process.returncode
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return WorkerCrashed(self.subject.name, f"the worker ended with {how}; {self._last_words()}")
+
+    def _last_words(self) -> str:
+        size_bytes = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, size_bytes - _TOLD_BYTES))
+        text = self._log.read().decode(errors="replace").strip()
+        return f"it wrote: {text}" if text else "it wrote nothing"
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def _spawn(subject: Subject, hash_seed: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **subject.environment, "PYTHONHASHSEED": str(hash_seed)}
+    return subprocess.Popen(
+        [subject.python, "-P", _HOST],  # -P: or this package's modules would hide the standard library's
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=environment,
+        start_new_session=True,
+    )

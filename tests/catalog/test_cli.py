@@ -1,0 +1,176 @@
+"""`ckpt-catalog` as a person and as a program would call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from catalog.cli import FOUND_FAULTS, PASSED, USAGE, main
+from catalog.store import INDEX_DIR_VARIABLE
+from tests.catalog.trees import SIDECAR, changed, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(INDEX_DIR_VARIABLE, str(tmp_path / "index"))
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "outputs"
+    for experiment, hmean in (("one", 0.9), ("two", 0.7)):
+        for epoch in (1, 2):
+            folder = root / experiment / "checkpoints"
+            write(folder / f"epoch={epoch}.ckpt", b"x")
+            document = changed(
+                SIDECAR, training__epoch=epoch, exp_name=experiment, metrics__hmean=hmean + epoch / 100
+            )
+            write(folder / f"epoch={epoch}.metadata.yaml", document)
+    return root
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
+    code, out, _ = run(capsys, "list", "--json", *arguments)
+    assert code == PASSED
+    entries: list[dict[str, Any]] = json.loads(out)["entries"]
+    return entries
+
+
+@pytest.mark.usefixtures("outputs")
+def test_list_shows_a_line_a_checkpoint_and_counts_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "list")
+    lines = out.splitlines()
+    assert code == PASSED
+    assert lines[0].split()[0] == "epochs"
+    assert len(lines) == 5
+    assert lines[1].endswith("one/checkpoints/epoch=1.ckpt")
+    assert "4 of 4 checkpoints shown" in err
+
+
+@pytest.mark.usefixtures("outputs")
+def test_list_filters_sorts_and_cuts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [one["epochs"] for one in listed(capsys, "--experiment", "o*")] == [1, 2]
+    assert len(listed(capsys, "--where", "hmean>0.9", "--where", "epochs=2")) == 1
+    assert [one["exp_name"] for one in listed(capsys, "--best", "hmean", "--per", "experiment")] == [
+        "one",
+        "two",
+    ]
+    assert [one["hmean"] for one in listed(capsys, "--sort=-hmean", "--limit", "2")] == [0.92, 0.91]
+    assert listed(capsys, "--arch", "pan") == []
+
+
+def test_json_names_what_was_left_out_and_damaged(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(outputs / "three" / "broken.ckpt", b"nothing of the kind")
+    _, out, _ = run(capsys, "list", "--json", str(outputs))
+    told = json.loads(out)
+    assert told["total_count"] == 4
+    assert [one["checkpoint_path"] for one in told["skipped"]] == [str(outputs / "three" / "broken.ckpt")]
+    assert [one["source"] for one in told["problems"]] == ["checkpoint"]
+
+
+@pytest.mark.usefixtures("outputs")
+def test_show_tells_every_field_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "show", "one/checkpoints/epoch=2.ckpt")
+    told = {line.split()[0]: line.split()[1:] for line in out.splitlines()}
+    assert code == PASSED
+    assert told["hmean"] == ["0.92", "sidecar"]
+    assert told["checkpoint_path"] == ["outputs/one/checkpoints/epoch=2.ckpt"]
+
+
+@pytest.mark.usefixtures("outputs")
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["list", "nowhere"], "no such directory"),
+        (["list", "--where", "speed>3"], "expected one of"),
+        (["list", "--sort", "speed"], "expected one of"),
+        (["list", "--per", "experiment"], "--best"),
+        (["list", "--limit", "-1"], "0 or more"),
+        (["list", "--config-name", "a/b"], "file names"),
+        (["show", "epoch=2.ckpt"], "more of the path"),
+        (["show", "other.ckpt"], "ckpt-catalog list"),
+        (["validate", "nowhere"], "no such file"),
+    ],
+)
+def test_a_wrong_call_says_in_one_line_what_to_do(
+    arguments: list[str], remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (USAGE, "")
+    assert remedy in err
+    assert err.count("\n") == 1
+
+
+def test_a_file_in_place_of_the_tree_is_a_wrong_call(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "list", str(outputs / "one" / "checkpoints" / "epoch=1.ckpt"))
+    assert code == USAGE
+    assert "expected a directory" in err
+
+
+def test_problems_tells_what_to_mend_and_fails_where_there_is_something(
+    outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "problems")[0] == PASSED
+    write(outputs / "three" / "broken\x1b[31m.ckpt", b"nothing of the kind")
+    code, out, _ = run(capsys, "problems")
+    assert code == FOUND_FAULTS
+    assert "expected" in out
+    assert "left out" in out
+    assert "\x1b" not in out
+
+
+def test_coverage_tells_who_lacks_a_sidecar(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(outputs / "three" / "epoch=3.ckpt", b"x")
+    code, out, _ = run(capsys, "coverage")
+    assert code == PASSED
+    assert "4 of 5" in out
+    assert "three/epoch=3.ckpt" in out
+    assert json.loads(run(capsys, "coverage", "--json")[1])["metadata_coverage_percent"] == 80.0
+
+
+def test_validate_fails_where_a_sidecar_breaks_the_schema(
+    outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "validate", str(outputs))[0] == PASSED
+    path = write(
+        outputs / "one" / "checkpoints" / "epoch=1.metadata.yaml", changed(SIDECAR, training__epoch=-1)
+    )
+    code, out, _ = run(capsys, "validate", str(path))
+    assert code == FOUND_FAULTS
+    assert "training.epoch" in out
+    assert run(capsys, "validate", "--json", str(path))[0] == FOUND_FAULTS
+
+
+@pytest.mark.usefixtures("outputs")
+def test_index_tells_what_is_remembered_and_clears_it(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "list")
+    assert "1 trees remembered" in run(capsys, "index", "show")[1]
+    assert "0 trees remembered" in run(capsys, "index", "clear")[1]
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(outputs: Path) -> None:
+    command = f"{sys.executable} -m catalog list {outputs} | head -1"
+    done = subprocess.run(  # noqa: S602 - a pipe is what is tested
+        command, shell=True, capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_names_that_are_no_utf_8_are_shown_escaped(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = os.fsencode(outputs) + b"/odd\xff"
+    os.mkdir(folder)
+    with open(folder + b"/epoch=3.ckpt", "wb") as file:
+        file.write(b"x")
+    assert run(capsys, "list")[0] == PASSED
+    assert any("odd" in entry["checkpoint_path"] for entry in listed(capsys))

@@ -1,0 +1,168 @@
+"""Which run a checkpoint belongs to, what it then tells, and what the answer depends on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from catalog.builder import CheckpointCatalogBuilder, Collaborators
+from catalog.filesystem import SETTLING_NS, FileSystem
+from catalog.store import CatalogCache
+from fixtures.runs import Run
+from fixtures.wandb_server import WandbServer
+from tests.catalog.trees import HYDRA, SIDECAR, changed, without, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from catalog.records import CheckpointCatalog, Problem
+
+ROWS = tuple(
+    {"epoch": epoch, "trainer/global_step": 10 * epoch - 1, "val/hmean": epoch / 100} for epoch in range(1, 10)
+)
+RUN = Run(
+    entity="team",
+    project="ocr",
+    run_id="abcd1234",
+    config={"model": {"architecture": "pan", "encoder": {"model_name": "resnet34"}}},
+    summary={"epoch": 9, "val/hmean": 0.09, "val/recall": 0.5, "val/precision": 0.25},
+    history=ROWS,
+)
+
+
+def in_a_while() -> FileSystem:
+    """A clock that runs ahead, so that what was just written has settled."""
+    import time
+
+    return FileSystem(now_ns=lambda: time.time_ns() + 2 * SETTLING_NS)
+
+
+class Place:
+    """A tree whose checkpoints lack metrics, and a catalog over it that remembers."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.cache = CatalogCache(root / "index")
+
+    def add(self, experiment: str, epoch: int, **values: Any) -> None:
+        folder = self.root / "outputs" / experiment / "checkpoints"
+        write(folder / f"epoch={epoch}.ckpt", b"x")
+        document = changed(without(SIDECAR, "metrics"), training__epoch=epoch, training__global_step=10 * epoch)
+        write(folder / f"epoch={epoch}.metadata.yaml", document | values)
+
+    def build(self, *, use_wandb: bool = True) -> CheckpointCatalog:
+        collaborators = Collaborators(files=in_a_while(), cache=self.cache)
+        outputs = self.root / "outputs"
+        return CheckpointCatalogBuilder(outputs, True, use_wandb, collaborators=collaborators).build_catalog()
+
+    def problems(self) -> list[Problem]:
+        """What is said of runs; that the checkpoints here are none is not the question."""
+        return [problem for problem in self.build().problems if problem.source == "wandb"]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
+    with WandbServer([RUN]) as running:
+        put(running.environment(tmp_path / "home"), monkeypatch)
+        yield running
+
+
+def put(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_checkpoints_of_one_run_get_their_own_epochs_metrics_by_few_requests(
+    place: Place, server: WandbServer
+) -> None:
+    for epoch in (2, 5):
+        place.add("one", epoch, wandb_run_id="team/ocr/abcd1234")
+    catalog = place.build()
+    assert [(entry.hmean, entry.provenance["hmean"]) for entry in catalog] == [
+        (0.02, "wandb-history"),
+        (0.05, "wandb-history"),
+    ]
+    assert [entry.provenance["recall"] for entry in catalog] == ["wandb-summary", "wandb-summary"]
+    assert server.operations["Runs"] == 1
+    assert server.operations["Run"] == 0
+    asked = server.operations.total()
+    assert place.build().entries == catalog.entries
+    assert server.operations.total() == asked, "a finished run is not asked again"
+
+
+def test_a_run_of_the_hydra_config_counts_and_is_made_whole_by_what_stands_beside_it(
+    place: Place, server: WandbServer
+) -> None:
+    place.add("one", 3)
+    logger = {"wandb": {"id": "abcd1234", "entity": "team", "project": "ocr"}}
+    write(place.root / "outputs" / "one" / ".hydra" / "config.yaml", HYDRA | {"logger": logger})
+    assert [entry.hmean for entry in place.build()] == [0.03]
+    assert server.operations["Runs"] == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_a_bare_id_is_a_problem_that_says_what_to_set(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.add("one", 3, wandb_run_id="abcd1234")
+    (problem,) = place.problems()
+    assert "WANDB_ENTITY" in str(problem)
+    monkeypatch.setenv("WANDB_ENTITY", "team")
+    monkeypatch.setenv("WANDB_PROJECT", "ocr")
+    assert place.problems() == []
+    assert [entry.hmean for entry in place.build()] == [0.03]
+
+
+def test_nothing_is_asked_when_switched_off_or_when_nothing_is_missing(
+    place: Place, server: WandbServer
+) -> None:
+    place.add("one", 3, wandb_run_id="team/ocr/abcd1234")
+    place.add("two", 3, wandb_run_id="team/ocr/abcd1234", metrics=SIDECAR["metrics"])
+    assert [entry.hmean for entry in place.build(use_wandb=False)] == [None, 0.85]
+    (place.root / "outputs" / "one" / "checkpoints" / "epoch=3.ckpt").unlink()
+    assert [entry.hmean for entry in place.build()] == [0.85]
+    assert server.operations.total() == 0
+
+
+def test_a_missing_run_is_a_problem_and_its_checkpoint_is_listed(place: Place, server: WandbServer) -> None:
+    place.add("one", 3, wandb_run_id="team/ocr/gone0000")
+    catalog = place.build()
+    assert [entry.hmean for entry in catalog] == [None]
+    assert "wandb" in {problem.source for problem in catalog.problems}
+    assert server.operations["Runs"] == 1
+
+
+def test_without_a_key_a_key_that_appears_is_noticed(
+    place: Place, server: WandbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.add("one", 3, wandb_run_id="team/ocr/abcd1234")
+    key = os.environ["WANDB_API_KEY"]
+    monkeypatch.delenv("WANDB_API_KEY")
+    assert [entry.hmean for entry in place.build()] == [None]
+    assert server.operations.total() == 0
+    host = server.url.removeprefix("http://")
+    credentials = os.environ.get("NETRC") or os.path.join(os.environ["HOME"], ".netrc")
+    write(Path(credentials), f"machine {host}\nlogin user\npassword {key}\n")
+    assert place.build().entries[0].hmean == 0.03
+
+
+def test_a_local_run_answers_without_a_key_and_one_that_appears_is_noticed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WANDB_API_KEY", "WANDB_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    experiment = "tag-dbnet-resnet18_training_20250101_101010"
+    place.add(experiment, 3)
+    assert [entry.hmean for entry in place.build()] == [None]
+    files = place.root / "outputs" / experiment / "wandb" / "run-20250101_101012-abcd1234" / "files"
+    write(files / "wandb-summary.json", {"val/hmean": 0.5})
+    (entry,) = place.build().entries
+    assert (entry.hmean, entry.provenance["hmean"], entry.has_metadata) == (0.5, "wandb-summary", True)
+    write(files / "wandb-summary.json", {"val/hmean": 0.6})
+    assert place.build().entries[0].hmean == 0.6

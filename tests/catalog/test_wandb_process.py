@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from catalog.wandb_process import WorkerEndedError, WorkerProcess, WorkerShelf
+from tests.wandb_clients import without_wandb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Nobody listens there, and nothing here waits for an answer.
+ENVIRON = without_wandb() | {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "k" * 40}
+QUESTION = {"runs": [["team", "ocr", "abc123"]], "history": [], "metrics": []}
+
+
+@pytest.fixture
+def worker() -> Iterator[WorkerProcess]:
+    worker = WorkerProcess(ENVIRON)
+    yield worker
+    worker.close()
+
+
+def test_a_question_is_given_up_at_its_deadline(worker: WorkerProcess) -> None:
+    with pytest.raises(TimeoutError):
+        list(worker.ask(QUESTION, time.monotonic()))
+
+
+def test_a_worker_that_ends_while_it_is_asked_is_noticed(worker: WorkerProcess) -> None:
+    os.kill(worker.process_id, signal.SIGKILL)
+    with pytest.raises(WorkerEndedError):
+        list(worker.ask(QUESTION, time.monotonic() + 60))
+
+
+def test_a_process_that_cannot_be_started_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
+    with pytest.raises(FileNotFoundError):
+        WorkerProcess(ENVIRON)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_worker_speaks_for_one_environment_alone(worker: WorkerProcess) -> None:
+    assert worker.is_usable(dict(ENVIRON))
+    assert not worker.is_usable(ENVIRON | {"WANDB_API_KEY": "x" * 40})
+
+
+def test_closing_ends_the_process_and_removes_its_folder(worker: WorkerProcess) -> None:
+    assert Path(worker.folder).is_dir()
+    worker.close()
+    assert not Path(worker.folder).exists()
+    assert not psutil.pid_exists(worker.process_id)
+
+
+def test_the_shelf_hands_out_the_worker_that_was_put_back(worker: WorkerProcess) -> None:
+    shelf = WorkerShelf()
+    shelf.put(worker)
+    assert shelf.take(ENVIRON) is worker
+
+
+def test_the_shelf_replaces_a_worker_that_has_ended(worker: WorkerProcess) -> None:
+    shelf = WorkerShelf()
+    worker.close()
+    shelf.put(worker)
+    other = shelf.take(ENVIRON)
+    assert other is not worker
+    assert other.is_usable(ENVIRON)
+    other.close()
+
+
+def test_the_shelf_keeps_one_worker_and_ends_the_others(worker: WorkerProcess) -> None:
+    shelf = WorkerShelf()
+    other = WorkerProcess(ENVIRON)
+    shelf.put(other)
+    shelf.put(worker)
+    assert not psutil.pid_exists(other.process_id)
+    shelf.clear()
+    assert not psutil.pid_exists(worker.process_id)
+
+
+def test_the_death_of_who_asks_is_the_end_of_the_worker() -> None:
+    script = (
+        "import os, signal\n"
+        "from catalog.wandb_process import WorkerProcess\n"
+        "worker = WorkerProcess(os.environ)\n"
+        "print(worker.process_id, worker.folder, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", script], env=ENVIRON, capture_output=True, text=True, check=False
+    )
+    process_id, folder = asked.stdout.split()
+    given_up_s = time.monotonic() + 30
+    while is_running(int(process_id)):
+        assert time.monotonic() < given_up_s
+        time.sleep(0.02)
+    Path(folder).rmdir()
+
+
+def is_running(process_id: int) -> bool:
+    """Whether a process does anything; where nobody reaps orphans, the dead keep their number."""
+    try:
+        return psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
