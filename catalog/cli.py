@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from catalog.records import CheckpointCatalog, CheckpointCatalogEntry
+    from catalog.validator import ValidationReport
 
 PASSED, FOUND_FAULTS, USAGE = 0, 1, 2
 
@@ -201,16 +202,16 @@ def _validate(options: argparse.Namespace) -> int:
     from catalog.validator import MetadataValidator
 
     validator = MetadataValidator()
-    reports = []
+    reports: list[ValidationReport] = []
     for path in options.paths:
         if not path.exists():
             raise UsageError(f"{path}: no such file or folder")
         reports += validator.validate_directory(path) if path.is_dir() else [validator.validate_file(path)]
     if not reports:
         raise UsageError(f"no sidecar found below {', '.join(map(str, options.paths))}")
-    faulty = [report for report in reports if report.errors]
-    print(listing.as_json(reports) if options.json else listing.validation_text(reports))
-    return FOUND_FAULTS if faulty else PASSED
+    as_json = options.json
+    print(listing.as_json(listing.validation(reports)) if as_json else listing.validation_text(reports))
+    return PASSED if all(report.is_valid for report in reports) else FOUND_FAULTS
 
 
 def _index(options: argparse.Namespace) -> int:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from catalog.validator import ValidationReport
+
 _COLUMNS = ("epochs", "hmean", "score", "created", "architecture", "backbone", "metadata", "checkpoint")
 
 
@@ -135,3 +137,26 @@ def coverage_text(catalog: CheckpointCatalog) -> str:
         lines.append("without metadata (save_metadata writes it):")
         lines += [f"  {printable(str(path))}" for path in told["without_metadata"]]
     return "\n".join(lines)
+
+
+def validation(reports: Iterable[ValidationReport]) -> list[dict[str, Any]]:
+    """What is wrong with each sidecar, as plain values."""
+    return [
+        {
+            "path": report.path,
+            "errors": [
+                {"key": error.key, "expected": error.expected, "found": error.found, "remedy": error.remedy}
+                for error in report.errors
+            ],
+            "warnings": report.warnings,
+        }
+        for report in reports
+    ]
+
+
+def validation_text(reports: Sequence[ValidationReport]) -> str:
+    """The same for people: one line a fault, then the count."""
+    lines = [printable(str(error)) for report in reports for error in report.errors]
+    lines += [printable(f"{report.path}: {warning}") for report in reports for warning in report.warnings]
+    faulty = sum(not report.is_valid for report in reports)
+    return "\n".join([*lines, f"{len(reports)} sidecars, {faulty} of them break the schema"])
