@@ -113,11 +113,9 @@ class CheckpointCatalogBuilder:
             if self._with.progress is not None:
                 self._with.progress(done, len(unknown))
             evidence = Evidence(reader, folder.path, name, kind)
-            if not self.use_wandb_fallback:
-                evidence.runs = {}
             answer = _dangling(evidence) if kind == "nothing" else merge(evidence)
             fresh[evidence.path] = _remembered(answer, evidence)
-            if evidence.is_run_wanted:
+            if self.use_wandb_fallback and evidence.is_run_wanted:
                 wanting.append(evidence)
         if self._with.progress is not None:
             self._with.progress(len(unknown), len(unknown))

@@ -62,13 +62,16 @@ def hydra_folders(folder: str) -> tuple[str, ...]:
     return tuple(f"{above}/{hidden}" if above else hidden for above in folders_above(folder))
 
 
-def chosen_callback(config: Mapping[Any, Any]) -> dict[str, object] | None:
-    """Monitor and mode, as they stand, of the callback that the contract chooses; `None` without one."""
+def chosen_callback(config: Mapping[Any, Any]) -> object:
+    """Monitor and mode, as they stand, of the callback that the contract chooses; `None` without one.
+
+    What stands there in place of callbacks is handed on, for the table to judge.
+    """
     callbacks = config.get("callbacks")
     if isinstance(callbacks, dict):
         callbacks = list(callbacks.values())
     if not isinstance(callbacks, list):
-        return None
+        return callbacks
     mappings = [one for one in callbacks if isinstance(one, dict)]
     chosen = next(filter(_is_model_checkpoint, mappings), None) or next(filter(_has_monitor, mappings), None)
     return None if chosen is None else {"monitor": chosen.get("monitor"), "mode": chosen.get("mode")}

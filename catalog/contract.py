@@ -228,10 +228,10 @@ def _checkpointing(field: str, rule: Rule, name: str) -> Row:
         rule,
         (
             _place(Source.SIDECAR, f"checkpointing.{name}", f"config.{name}"),
-            # Sources hand out the contract's chosen callback under this key, so that both come from one.
-            _place(Source.CONFIG, f"chosen_callback.{name}"),
+            # Sources hand out the one callback that the contract chooses in place of all of them.
+            _place(Source.CONFIG, f"callbacks.{name}"),
             _place(Source.CHECKPOINT, f"callbacks.{name}"),
-            _place(Source.WANDB_CONFIG, f"chosen_callback.{name}"),
+            _place(Source.WANDB_CONFIG, f"callbacks.{name}"),
         ),
     )
 

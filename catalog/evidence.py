@@ -15,7 +15,7 @@ from catalog.header import HeaderError
 from catalog.records import Problem, ProblemSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from catalog.checkpoint import CheckpointFacts
     from catalog.scan import Kind, Tree
@@ -28,7 +28,8 @@ class Document(NamedTuple):
     content: Mapping[Any, Any]
 
 
-Documents = tuple[Document, ...]
+Documents = tuple[Document | Problem, ...]
+"""What a source says, file by file; a file that cannot be believed stands as its problem."""
 
 
 def problem_source(source: Source) -> ProblemSource:
@@ -115,10 +116,10 @@ class Reader:
 
 @dataclass(slots=True)
 class Evidence:
-    """The documents of one checkpoint by source; `failures` holds what could not be read, by source.
+    """The documents of one checkpoint by source.
 
     `dependencies` lists the files below the outputs directory that were looked at for this checkpoint.
-    `is_run_wanted` tells that a row came to W&B before anybody had filled `runs`.
+    `runs` is filled by whoever asks W&B; `is_run_wanted` tells that a row came to it and learnt nothing.
     """
 
     reader: Reader
@@ -126,8 +127,7 @@ class Evidence:
     file_name: str
     kind: Kind = "file"
     dependencies: list[str] = field(default_factory=list)
-    failures: dict[Source, list[Problem]] = field(default_factory=dict)
-    runs: Mapping[Source, Documents] | None = None
+    runs: Mapping[Source, Documents] = field(default_factory=dict)
     is_run_wanted: bool = False
     _documents: dict[Source, Documents] = field(default_factory=dict)
     _facts: CheckpointFacts | None = None
@@ -138,11 +138,11 @@ class Evidence:
         return f"{self.folder}/{self.file_name}" if self.folder else self.file_name
 
     def documents(self, source: Source) -> Documents:
-        """What a source says; empty where it says nothing or cannot be read."""
+        """What a source says, or why it cannot be believed; empty where there is nothing."""
         known = self._documents.get(source)
         if known is None:
             if source in WANDB_SOURCES:
-                return self._run_documents(source)
+                return self.runs.get(source, ())
             known = self._documents[source] = tuple(self._read(source))
         return known
 
@@ -179,69 +179,58 @@ class Evidence:
         folder = next(found, None)
         return None if folder is None else f"{folder}/{name}"
 
-    def _read(self, source: Source) -> Iterable[Document]:
+    def _read(self, source: Source) -> Iterable[Document | Problem]:
         if source is Source.SIDECAR:
-            return self._read_sidecar()
+            return self._read_sidecars()
         if source is Source.CHECKPOINT:
             return self._read_checkpoint()
         if source is Source.CONFIG:
-            return self._read_configs()
+            return _with_chosen_callback(self._read_configs())
         return (Document(self.path, names.facts(self.path, self.reader.tree.root)),)
 
-    def _read_sidecar(self) -> Iterable[Document]:
+    def _read_sidecars(self) -> Iterator[Document | Problem]:
+        """The first sidecar that is believed, after those that are not."""
         listing = self.reader.tree.folders[self.folder].files
         prefix = f"{self.folder}/" if self.folder else ""
         for name in sidecar.sidecar_names(self.file_name):
-            if name in listing:
-                path = prefix + name
-                self.dependencies.append(path)
-                try:
-                    return (Document(path, sidecar.believe(self.reader.document(path))),)
-                except DocumentError as error:
-                    self._fail(Source.SIDECAR, path, error)
-        return ()
+            if name not in listing:
+                continue
+            path = prefix + name
+            self.dependencies.append(path)
+            try:
+                yield Document(path, sidecar.believe(self.reader.document(path)))
+            except DocumentError as error:
+                yield self.reader.problem(path, "sidecar", error)
+            else:
+                return
 
-    def _read_checkpoint(self) -> Iterable[Document]:
+    def _read_checkpoint(self) -> Iterator[Document | Problem]:
         if self.kind == "folder":
-            return ()
+            return
         self.signature()
         try:
             self._facts = read_checkpoint(self.reader.tree.absolute(self.path))
         except HeaderError as error:
-            self._fail(Source.CHECKPOINT, self.path, error)
-            return ()
-        return (Document(self.path, self._facts.document),)
+            yield self.reader.problem(self.path, "checkpoint", error)
+        else:
+            yield Document(self.path, self._facts.document)
 
-    def _read_configs(self) -> Iterable[Document]:
-        documents = []
+    def _read_configs(self) -> Iterator[Document | Problem]:
         for path in dict.fromkeys((self.config_path(), self.hydra_config_path())):
-            if path is None:
-                continue
-            self.dependencies.append(path)
-            found = self.reader.config(path)
-            if isinstance(found, Problem):
-                self.failures.setdefault(Source.CONFIG, []).append(found)
-            elif found is not None:
-                documents.append(found)
-        return _with_chosen_callback(documents)
-
-    def _run_documents(self, source: Source) -> Documents:
-        if self.runs is None:
-            self.is_run_wanted = True
-            return ()
-        return self.runs.get(source, ())
-
-    def _fail(self, source: Source, path: str, error: DocumentError | HeaderError) -> None:
-        problem = self.reader.problem(path, problem_source(source), error)
-        self.failures.setdefault(source, []).append(problem)
+            if path is not None:
+                self.dependencies.append(path)
+                found = self.reader.config(path)
+                if found is not None:
+                    yield found
 
 
-def _with_chosen_callback(documents: list[Document]) -> list[Document]:
-    """Put the contract's callback beside the first config that has one, and hide it in the others."""
+def _with_chosen_callback(documents: Iterable[Document | Problem]) -> Iterator[Document | Problem]:
+    """Put the contract's callback in place of the first config's that has one; the others then have none."""
     is_chosen = False
-    shown = []
     for document in documents:
-        chosen = None if is_chosen else config.chosen_callback(document.content)
-        is_chosen = is_chosen or chosen is not None
-        shown.append(Document(document.path, {**document.content, "chosen_callback": chosen}))
-    return shown
+        if isinstance(document, Problem):
+            yield document
+            continue
+        shown = None if is_chosen else config.chosen_callback(document.content)
+        is_chosen = is_chosen or isinstance(shown, dict)
+        yield Document(document.path, {**document.content, "callbacks": shown})

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog.contract import WANDB_SOURCES, Source, accept_text, accept_whole
 from catalog.evidence import Document
+from catalog.merge import merge
 from catalog.records import Problem
 from catalog.run_ids import RunIdError, complete_run_id
 from catalog.run_records import run_documents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from catalog.evidence import Evidence
     from catalog.run_ids import RunId
@@ -55,12 +56,11 @@ class RunAsker:
         """
         remote: dict[RunId, list[Evidence]] = {}
         for evidence in wanting:
-            evidence.runs = {}
             reference = _reference(evidence)
             record = self._local_record(evidence, reference)
             if record is not None:
                 _fill(evidence, record)
-            elif reference is not None:
+            if reference is not None and (record is None or _lacks_something(evidence)):
                 self._want(evidence, reference, remote)
         return self._fetch(remote) if remote else {}
 
@@ -147,7 +147,7 @@ def _experiment_folder(folder: str) -> str:
 
 def _reference(evidence: Evidence) -> _Reference | None:
     """The run that the sidecar names, else the one of the Hydra config."""
-    for document in evidence.documents(Source.SIDECAR):
+    for document in _believed(evidence, Source.SIDECAR):
         run_id = accept_text(document.content.get("wandb_run_id"))
         if isinstance(run_id, str):
             beside = _logger(evidence)
@@ -161,10 +161,14 @@ def _reference(evidence: Evidence) -> _Reference | None:
     return None
 
 
+def _believed(evidence: Evidence, source: Source) -> Iterator[Document]:
+    return (document for document in evidence.documents(source) if isinstance(document, Document))
+
+
 def _logger(evidence: Evidence) -> Mapping[Any, Any]:
     """`logger.wandb` of the Hydra config."""
     wanted = evidence.hydra_config_path()
-    for document in evidence.documents(Source.CONFIG):
+    for document in _believed(evidence, Source.CONFIG):
         if document.path == wanted:
             logger = document.content.get("logger")
             wandb = logger.get("wandb") if isinstance(logger, dict) else None
@@ -175,12 +179,12 @@ def _logger(evidence: Evidence) -> Mapping[Any, Any]:
 def _moment(evidence: Evidence) -> tuple[int | None, int | None]:
     """The checkpoint's own epoch and global step, as far as the sidecar or the checkpoint tells them."""
     epoch = step = None
-    for document in evidence.documents(Source.SIDECAR):
+    for document in _believed(evidence, Source.SIDECAR):
         training = document.content.get("training")
         if isinstance(training, dict):
             epoch, step = _whole(training.get("epoch")), _whole(training.get("global_step"))
     if epoch is None or step is None:
-        for document in evidence.documents(Source.CHECKPOINT):
+        for document in _believed(evidence, Source.CHECKPOINT):
             epoch = _whole(document.content.get("epoch")) if epoch is None else epoch
             step = _whole(document.content.get("global_step")) if step is None else step
     return epoch, step
@@ -195,16 +199,23 @@ def _whole(value: object) -> int | None:
     return accepted if isinstance(accepted, int) else None
 
 
+def _lacks_something(evidence: Evidence) -> bool:
+    """Whether a run's own folder, half written perhaps, left something for the server to tell."""
+    evidence.is_run_wanted = False
+    merge(evidence)
+    return evidence.is_run_wanted
+
+
 def _fill(evidence: Evidence, record: RunRecord) -> None:
     from catalog.config import chosen_callback
 
     epoch, global_step = _moment(evidence)
     history, summary, config = run_documents(record, epoch=epoch, global_step=global_step)
-    chosen = {**config, "chosen_callback": chosen_callback(config)}
+    chosen = {**config, "callbacks": chosen_callback(config)}
+    told = {Source.WANDB_HISTORY: history, Source.WANDB_SUMMARY: summary, Source.WANDB_CONFIG: chosen}
     evidence.runs = {
-        Source.WANDB_HISTORY: (Document(evidence.path, history),),
-        Source.WANDB_SUMMARY: (Document(evidence.path, summary),),
-        Source.WANDB_CONFIG: (Document(evidence.path, chosen),),
+        source: (*evidence.runs.get(source, ()), Document(evidence.path, content))
+        for source, content in told.items()
     }
 
 
@@ -217,5 +228,4 @@ def _fail(evidence: Evidence, path: str, expected: str, found: str, remedy: str)
         found=found,
         remedy=remedy,
     )
-    for source in WANDB_SOURCES:
-        evidence.failures.setdefault(source, []).append(problem)
+    evidence.runs = {source: (*evidence.runs.get(source, ()), problem) for source in WANDB_SOURCES}

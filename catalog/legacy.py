@@ -282,7 +282,8 @@ def _exp_name(found: _Checkpoint) -> str:
     enclosing = found.folders
     if "checkpoints" in enclosing:
         nearest = len(enclosing) - 1 - enclosing[::-1].index("checkpoints")
-        enclosing = enclosing[:nearest]
+        if nearest > 0:
+            return enclosing[nearest - 1]
     return enclosing[-1] if enclosing else found.outputs_dir.resolve().name
 
 
@@ -350,12 +351,12 @@ def _pick(
     """The first ModelCheckpoint, else the first callback whose monitor is told."""
     others = []
     for name, value in (source.tell(("callbacks",), accept) or {}).items():
-        callback = _Callback(("callbacks", name), source.take(("callbacks", name), value, _mapping) or {})
+        callback = _Callback(("callbacks", name), _quietly(_mapping, value) or {})
         if is_model_checkpoint(name, callback.state):
             return callback
         others.append(callback)
     for key, state in others:
-        if source.take((*key, "monitor"), state.get("monitor"), _text):
+        if _quietly(_text, state.get("monitor")):
             return _Callback(key, state)
     return None
 
@@ -406,10 +407,10 @@ def _sidecar_score(sidecar: _Source, monitor: str) -> float | None:
 def _checkpoint_score(found: _Checkpoint, checkpoint: _Source, monitor: str) -> float | None:
     for name, value in (checkpoint.tell(("callbacks",), _mapping) or {}).items():
         key = ("callbacks", name)
-        state = checkpoint.take(key, value, _mapping) if _class_name(name) == "ModelCheckpoint" else None
+        state = _quietly(_mapping, value) if _class_name(name) == "ModelCheckpoint" else None
         if state is None or not _is_same_text(state.get("monitor"), monitor):
             continue
-        best = checkpoint.take((*key, "best_k_models"), state.get("best_k_models"), _mapping) or {}
+        best = _quietly(_mapping, state.get("best_k_models")) or {}
         score = next((best[path] for path in best if _last_component(path) == found.name), None)
         told = checkpoint.take((*key, "best_k_models", found.name), score, _finite_number)
         if told is None:
@@ -652,6 +653,14 @@ def _mapping(value: object) -> dict[object, object] | None:
         return value if type(value) is dict else dict(value)
     except Exception as error:  # it may be a mapping of anybody's class
         raise _UnusableError("a mapping that can be read", f"{type(error).__name__}: {error}") from error
+
+
+def _quietly(accept: Callable[[object], T | None], value: object) -> T | None:
+    """What a value tells where an unusable one is passed over instead of noted."""
+    try:
+        return accept(value)
+    except _UnusableError:
+        return None
 
 
 def _named(value: object) -> dict[object, object] | None:

@@ -17,6 +17,7 @@ from catalog.contract import (
     SCORE_METRICS,
     SILENT,
     UNUSABLE,
+    WANDB_SOURCES,
     Key,
     Place,
     Row,
@@ -28,7 +29,7 @@ from catalog.names import stem_of
 from catalog.records import UNKNOWN, CheckpointCatalogEntry, Problem, SkippedCheckpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _REMEDY = "correct the value, or remove the key"
 
@@ -50,16 +51,20 @@ class _Findings:
     told: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
     problems: dict[tuple[Path, str], Problem] = field(default_factory=dict)
-    asked: set[Source] = field(default_factory=set)
 
     def ask(self, row: Row) -> None:
-        """Go through a row's places until one tells the field."""
+        """Go through a row's places until one tells the field; note where a run was asked and told nothing."""
+        is_run_asked = False
         for place in row.places:
+            is_run = place.source in WANDB_SOURCES
+            is_run_asked = is_run_asked or is_run
             for document in self.documents(place.source):
                 value = self._look(document, place, row.rule)
                 if value is not SILENT:
                     self.tell(row.field, value, place.source)
+                    self.evidence.is_run_wanted |= is_run_asked and not is_run
                     return
+        self.evidence.is_run_wanted |= is_run_asked
 
     def look_first(self, content: Mapping[Any, Any], rows: FirstLook) -> None:
         """Take what the first key of each row tells; leave everything doubtful to `ask`."""
@@ -82,14 +87,13 @@ class _Findings:
         self.told[name] = value
         self.provenance[name] = source.value
 
-    def documents(self, source: Source) -> tuple[Document, ...]:
-        """What a source says, its failures noted at the first time of asking."""
-        documents = self.evidence.documents(source)
-        if source not in self.asked:
-            self.asked.add(source)
-            for problem in self.evidence.failures.get(source, ()):
-                self.problems[problem.path, problem.key] = problem
-        return documents
+    def documents(self, source: Source) -> Iterator[Document]:
+        """What a source says, file by file; one that cannot be believed is noted when its turn comes."""
+        for document in self.evidence.documents(source):
+            if isinstance(document, Problem):
+                self.problems[document.path, document.key] = document
+            else:
+                yield document
 
     def accept(self, rule: Rule, value: object, document: Document, source: Source, key: str) -> object:
         """The told value or `SILENT`; what is unusable is noted."""

@@ -8,9 +8,11 @@ counts. Both see nothing but stand-ins.
 
 from __future__ import annotations
 
+import gc
 import io
 import pickle
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from catalog.inert import StandIns
@@ -18,6 +20,8 @@ from catalog.plain_unpickler import PlainUnpickler
 from catalog.refusal import HeaderError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from catalog.refusal import Limits
 
 # Memo indexes below 2^20, so that the C unpickler's memo stays below 16 MB.
@@ -136,6 +140,22 @@ class _FastUnpickler(pickle.Unpickler):
         return self._stand_ins.find_class(module, name)
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the cyclic garbage collector away: a pickle makes thousands of containers and no garbage.
+
+    It would go through them, and at last through the whole process, again and again. Switching it back on
+    twice from two threads does no harm.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def load_pickle(data: bytes, limits: Limits, position: int = 0, stop: int | None = None) -> Loaded:
     """Read the pickle that begins at `position`; `stop` is where `scan` ended, where it is known.
 
@@ -146,7 +166,9 @@ def load_pickle(data: bytes, limits: Limits, position: int = 0, stop: int | None
         stand_ins = StandIns(limits.globals)
         pickled = data[position : stop + 1]
         try:
-            return Loaded(_FastUnpickler(pickled, stand_ins).load(), stop + 1, stand_ins)
+            with _uncollected():
+                value = _FastUnpickler(pickled, stand_ins).load()
+            return Loaded(value, stop + 1, stand_ins)
         except Exception:  # noqa: BLE001, S110 - whatever it was, the plain unpickler has the last word
             pass
     return _load_plainly(data[position:], position, limits)
@@ -158,7 +180,7 @@ def _is_small(data: bytes, position: int, stop: int, limits: Limits) -> bool:
     if size_bytes > limits.fast_pickle_bytes:
         return False
     pickled = data[position:stop]
-    return size_bytes - len(pickled.translate(None, _TUPLES)) <= limits.tuple_depth
+    return size_bytes - len(pickled.translate(None, _TUPLES)) <= limits.fast_tuples
 
 
 def _load_plainly(pickled: bytes, position: int, limits: Limits) -> Loaded:

@@ -257,9 +257,10 @@ def _expected(kind: Any, complaint: str = "") -> str:
     named = re.match("Expected `(.+?)`(?: ([<>].*?))?(?:,|$| - )", complaint)
     if named:
         return " ".join(part for part in named.groups() if part)
-    if isinstance(kind, type):
-        return "a mapping" if issubclass(kind, msgspec.Struct) else kind.__name__
-    return "a value in range" if complaint else "a value"
+    plain = getattr(kind, "__origin__", kind)  # of an annotated type what it annotates
+    if isinstance(plain, type):
+        return "a mapping" if issubclass(plain, msgspec.Struct) else plain.__name__
+    return "a value in range"
 
 
 def _shown(value: object) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pickle
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -11,6 +11,9 @@ from catalog.refusal import DEFAULT_LIMITS
 from catalog.stream import read_stream
 from catalog.window import open_window
 from tests.checkpoint_files import saved, written
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def old(content: object) -> bytes:

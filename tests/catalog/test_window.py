@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from catalog.refusal import HeaderError
 from catalog.window import open_window
 from tests.checkpoint_files import written
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_bytes_are_read_once(tmp_path: Path) -> None:
@@ -41,6 +44,7 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_two_files_have_two_identities(tmp_path: Path) -> None:
-    with open_window(str(written(tmp_path / "a", b"1"))) as first:
-        with open_window(str(written(tmp_path / "b", b"1"))) as second:
-            assert first.identity != second.identity
+    one, other = str(written(tmp_path / "a", b"1")), str(written(tmp_path / "b", b"1"))
+    with open_window(one) as first, open_window(other) as second, open_window(one) as third:
+        assert first.identity == third.identity
+        assert first.identity != second.identity
