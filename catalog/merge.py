@@ -23,6 +23,7 @@ from catalog.contract import (
     Row,
     Rule,
     Source,
+    accept_text,
 )
 from catalog.evidence import Document, Evidence, problem_source
 from catalog.names import stem_of
@@ -129,7 +130,7 @@ class _Findings:
 
 
 def _refuse(value: object) -> object:
-    return SILENT if isinstance(value, str) and (not value.strip() or value == UNKNOWN) else UNUSABLE
+    return SILENT if accept_text(value) is SILENT else UNUSABLE
 
 
 _MAPPING = Rule("a mapping", _refuse)
@@ -228,6 +229,9 @@ def _ask_score(findings: _Findings) -> None:
     if findings.provenance["monitor"] == Source.SIDECAR.value:
         return
     for document in findings.documents(Source.CHECKPOINT):
+        callbacks = document.content.get("callbacks")
+        if not isinstance(callbacks, dict):
+            findings.accept(_MAPPING, callbacks, document, Source.CHECKPOINT, "callbacks")
         facts = findings.evidence.facts()
         for value in facts.score(monitor, findings.evidence.file_name) if facts else ():
             score = findings.accept(NUMBER, value, document, Source.CHECKPOINT, "callbacks: score")

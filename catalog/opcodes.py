@@ -13,6 +13,7 @@ import io
 import pickle
 import re
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from catalog.inert import StandIns
@@ -66,30 +67,6 @@ _TENSOR: Final = (
     + rb"R"
     + _PUT
 )
-_OPERATIONS: Final = re.compile(
-    rb"(?:"
-    + b"|".join(
-        (
-            _TENSOR,
-            _PUT,
-            rb"[hKq].",
-            rb"[)}\]RQNu(e\x85\x86\x87t\x88\x89bsa\x81\x93\x94]++",
-            _TEXT,
-            rb"j....",
-            rb"M..",
-            rb"J....",
-            rb"G.{8}",
-            rb"c[^\n]*+\n[^\n]*+\n",
-            _counted(rb"\x8a", b"", 0, 17),
-            _counted(rb"\x8c", b"", 0, _SHORTEST_COUNTED),
-            rb"\x80[\x02-\x05]",
-            rb"\x95...\x00{5}",
-            rb"[01]",
-        )
-    )
-    + rb")*+",
-    re.DOTALL,
-)
 _COUNTS: Final = {b"X"[0]: 4, b"B"[0]: 4, b"C"[0]: 1, b"\x8c"[0]: 1}
 """Opcode -> width of the length that follows it, for those that may be longer than the pattern has them."""
 
@@ -97,13 +74,43 @@ _TUPLES: Final = b"t\x85\x86\x87"
 _STOP: Final = b"."[0]
 
 
+@cache
+def _operations() -> re.Pattern[bytes]:
+    """The pattern of proven operations; made at the first checkpoint, because that takes milliseconds."""
+    return re.compile(
+        rb"(?:"
+        + b"|".join(
+            (
+                _TENSOR,
+                _PUT,
+                rb"[hKq].",
+                rb"[)}\]RQNu(e\x85\x86\x87t\x88\x89bsa\x81\x93\x94]++",
+                _TEXT,
+                rb"j....",
+                rb"M..",
+                rb"J....",
+                rb"G.{8}",
+                rb"c[^\n]*+\n[^\n]*+\n",
+                _counted(rb"\x8a", b"", 0, 17),
+                _counted(rb"\x8c", b"", 0, _SHORTEST_COUNTED),
+                rb"\x80[\x02-\x05]",
+                rb"\x95...\x00{5}",
+                rb"[01]",
+            )
+        )
+        + rb")*+",
+        re.DOTALL,
+    )
+
+
 def scan(data: bytes, position: int) -> int:
     """Where the operations that are proven harmless end: at STOP, at an unproven one, or at one cut off.
 
     `position` is that of an operation. A memo index is below 2^20, a length within the data.
     """
+    match = _operations().match
     while True:
-        position = _OPERATIONS.match(data, position).end()  # type: ignore[union-attr]  # it matches nothing too
+        position = match(data, position).end()  # type: ignore[union-attr]  # it matches nothing too
         width = _COUNTS.get(data[position]) if position < len(data) else None
         if width is None:
             return position

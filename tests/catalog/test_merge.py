@@ -243,6 +243,15 @@ def test_an_unusable_score_is_noted_and_the_next_candidate_taken(bench: Bench) -
     assert [problem.source for problem in answer.problems] == ["checkpoint"]
 
 
+def test_callbacks_that_are_none_are_noted_by_whoever_asks_for_them(bench: Bench) -> None:
+    hydra(bench, HYDRA)
+    bench.facts = Facts({"epoch": 1, "callbacks": 5})
+    answer = bench.answer()
+    assert answer.entry is not None
+    assert (answer.entry.monitor, answer.entry.score) == ("val/recall", None)
+    assert [(problem.source, problem.key) for problem in answer.problems] == [("checkpoint", "callbacks")]
+
+
 def test_a_runs_history_stands_before_its_summary_and_both_count_as_metadata(bench: Bench) -> None:
     bench.facts = Facts({"epoch": 2})
     summary = {"test/hmean": 0.9, "val/hmean": 0.8, "val/recall": "NaN"}
