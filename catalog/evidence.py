@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog import canonical, config, names, sidecar
-from catalog.checkpoint import read_checkpoint
 from catalog.contract import HYDRA_CONFIG, WANDB_SOURCES, Source
 from catalog.documents import DocumentError, parse_document, read_bytes, unreadable
 from catalog.filesystem import FileSystem, Signature
-from catalog.header import HeaderError
 from catalog.records import Problem, ProblemSource
+from catalog.refusal import HeaderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -207,6 +206,9 @@ class Evidence:
     def _read_checkpoint(self) -> Iterator[Document | Problem]:
         if self.kind == "folder":
             return
+        # A catalog whose sidecars tell everything never needs the header's reader.
+        from catalog.checkpoint import read_checkpoint
+
         self.signature()
         try:
             self._facts = read_checkpoint(self.reader.tree.absolute(self.path))

@@ -67,6 +67,7 @@ _TENSOR: Final = (
     + rb"R"
     + _PUT
 )
+
 _COUNTS: Final = {b"X"[0]: 4, b"B"[0]: 4, b"C"[0]: 1, b"\x8c"[0]: 1}
 """Opcode -> width of the length that follows it, for those that may be longer than the pattern has them."""
 

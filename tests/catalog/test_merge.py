@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from catalog import evidence as evidence_module
 from catalog.contract import DEFAULT_CONFIG_FILENAMES, Source
 from catalog.evidence import Document, Evidence, Reader
-from catalog.header import HeaderError
 from catalog.merge import Answer, merge
+from catalog.refusal import HeaderError
 from catalog.scan import Scanner
 from tests.catalog.trees import HYDRA, SIDECAR, changed, without, write
 
@@ -72,7 +71,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = Bench(tmp_path / "outputs")
-    monkeypatch.setattr(evidence_module, "read_checkpoint", made.read)
+    monkeypatch.setattr("catalog.checkpoint.read_checkpoint", made.read)
     return made
 
 

@@ -1,0 +1,213 @@
+"""`ckpt-bench`: measure what a catalog claims, and show what was measured."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import engine, environment, pagecache
+from bench.arms import serve_wandb
+from bench.outcome import WORDS
+from bench.report import markdown, terminal
+from bench.reproduce import Collaborators, Request, announcement, reproduce
+from bench.result import Result, ResultError, load, save
+from bench.scenario import SCENARIOS, SETTINGS
+from bench.targets import TargetsError, find_pyproject, read_targets
+from bench.trees import grow
+from bench.verdict import ExitCode
+from fixtures.space import DiskSpaceError
+from fixtures.spec import PROFILES, profile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+    from typing import NoReturn
+
+DEFAULT_OUTPUT = ".ckpt-bench"
+RESULT = "result.json"
+BUDGET_S = 230.0
+QUICK_BUDGET_S = 18.0
+
+_PROJECT = Path(__file__).parent.parent
+
+_EXIT_CODES = "exit codes:\n" + "\n".join(f"  {code:d}  {words}" for code, words in sorted(WORDS.items()))
+_MORE_EXIT_CODES = "\n  130  interrupted; what was generated is removed, result.json keeps what was measured"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: see `bench.verdict.ExitCode`, and 130 when interrupted."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return int(options.command(options))
+    except (TargetsError, ResultError, ValueError) as error:
+        return _complain(error, ExitCode.USAGE)
+    except DiskSpaceError as error:
+        return _complain(error, ExitCode.NOTHING_MEASURED)
+    except OSError as error:
+        return _complain(
+            f"{error.filename}: expected to read or write here, found {error.strerror}; "
+            "make room or rights there, or choose another folder with --output",
+            ExitCode.NOTHING_MEASURED,
+        )
+    except KeyboardInterrupt:
+        return _complain("interrupted; what was generated is removed", 130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ckpt-bench",
+        description="Measure how fast checkpoint catalogs are, and whether they agree.",
+        epilog=_EXIT_CODES + _MORE_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_reproduce(commands.add_parser("reproduce", help="measure every claim about V2 on generated trees"))
+    _add_report(commands.add_parser("report", help="show a stored result again"))
+    listing = commands.add_parser("list", help="name profiles, scenarios, subjects and targets")
+    listing.set_defaults(command=_list)
+    return parser
+
+
+def _add_reproduce(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = (
+        "Generate trees, check that legacy, V2 and the adapter give the expected answer, and measure every\n"
+        "claim in alternation. The exit code is the verdict."
+    )
+    parser.epilog = _EXIT_CODES + _MORE_EXIT_CODES
+    parser.set_defaults(command=_reproduce)
+    parser.add_argument("--profile", choices=sorted(PROFILES), help="which trees (default: small)")
+    parser.add_argument("--quick", action="store_true", help="the smoke profile, in less than 30 s")
+    parser.add_argument("--seed", type=int, default=0, help="draws other trees and orders (default: 0)")
+    parser.add_argument("--budget", type=_seconds, metavar="S", help="seconds of measuring, such as 90 or 90s")
+    parser.add_argument("--no-cold", action="store_true", help="leave out the rows with a cold page cache")
+    parser.add_argument("--keep", action="store_true", help="keep the generated trees")
+    parser.add_argument(
+        "--output", type=Path, default=Path(DEFAULT_OUTPUT), metavar="DIR", help=f"default: {DEFAULT_OUTPUT}"
+    )
+    _add_formats(parser)
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_report)
+    parser.add_argument("result", type=Path, help=f"a {RESULT}")
+    _add_formats(parser)
+
+
+def _add_formats(parser: argparse.ArgumentParser) -> None:
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help="print the result as JSON")
+    formats.add_argument("--markdown", action="store_true", help="print the report as Markdown")
+
+
+def _seconds(text: str) -> float:
+    value = float(text.removesuffix("s"))
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, found {text}")
+    return value
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    targets = read_targets(find_pyproject(Path.cwd()))
+    output = _output_folder(options.output)
+    name = options.profile or ("smoke" if options.quick else "small")
+    request = Request(
+        profile=name,
+        specs=profile(name, seed=options.seed),
+        seed=options.seed,
+        targets=targets,
+        trees_dir=output,
+        budget_s=options.budget or (QUICK_BUDGET_S if options.quick else BUDGET_S),
+        is_quick=options.quick,
+        is_cold_wanted=not options.no_cold,
+        is_kept=options.keep,
+    )
+    for line in announcement(request):
+        _say(line)
+    with tempfile.TemporaryDirectory(prefix="ckpt-bench-home-") as home:
+        result = reproduce(request, _collaborators(output / RESULT, Path(home)))
+    _show(result, options)
+    _say(f"Everything that was measured: {output / RESULT}")
+    return result.exit_code if result.exit_code is not None else int(ExitCode.NOTHING_MEASURED)
+
+
+def _collaborators(result_path: Path, home: Path) -> Collaborators:
+    return Collaborators(
+        grow=grow,
+        measure=engine.measure,
+        weigh=engine.measure_resources,
+        serve=serve_wandb,
+        environment=partial(environment.collect, project=_PROJECT),
+        is_cold_possible=pagecache.cold_supported,
+        monotonic_s=time.monotonic,
+        keep_result=partial(save, path=result_path),
+        say=_say,
+        home=home,
+    )
+
+
+def _output_folder(folder: Path) -> Path:
+    """The folder for results, made where it is missing, and kept out of version control by its own file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+    return folder.resolve()
+
+
+def _report(options: argparse.Namespace) -> int:
+    result = load(options.result)
+    _show(result, options)
+    return int(ExitCode.NOTHING_MEASURED) if result.exit_code is None else result.exit_code
+
+
+def _show(result: Result, options: argparse.Namespace) -> None:
+    if options.json:
+        import msgspec
+
+        print(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
+    elif options.markdown:
+        print(markdown.render(result))
+    else:
+        width = shutil.get_terminal_size((120, 24)).columns
+        is_colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print(terminal.render(result, width=width, is_colored=is_colored))
+
+
+def _list(_: argparse.Namespace) -> int:
+    print("Profiles")
+    for name, specs in PROFILES.items():
+        sizes = ", ".join(f"{spec.checkpoints} x {spec.checkpoint_bytes / 1e6:.3g} MB" for spec in specs)
+        print(f"  {name:18} {sizes}")
+    print("Scenarios")
+    for one in SCENARIOS.values():
+        print(f"  {one.name:18} {one.title}: {one.candidate.name} against {one.reference.name}")
+    print("Subjects")
+    for name, target in {one.name: one.target for setting in SETTINGS for one in setting.contestants}.items():
+        print(f"  {name:18} {target}")
+    print("Targets")
+    for limit in read_targets(find_pyproject(Path.cwd())):
+        print(f"  {limit.name:18} {limit.scenario}: {limit.text}")
+    return ExitCode.PASS
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _complain(error: object, code: int) -> int:
+    _say(f"ckpt-bench: {error}")
+    return int(code)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

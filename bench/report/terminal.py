@@ -1,0 +1,73 @@
+"""A result for a terminal, as wide as that is, with color only where it is wished for."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from bench.report.sections import sections
+
+if TYPE_CHECKING:
+    from bench.report.sections import Cell, Section
+    from bench.result import Result
+
+_STYLES = {
+    "holds": "green",
+    "above the claim": "green",
+    "met": "green",
+    "equal": "green",
+    "below the claim": "yellow",
+    "inconclusive": "yellow",
+    "missed": "red",
+    "outputs differ": "bold red",
+    "nothing measured": "bold red",
+}
+
+
+def render(result: Result, *, width: int = 120, is_colored: bool = False) -> str:
+    """The whole report as text of at most `width` columns."""
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=is_colored,
+        no_color=not is_colored,
+        color_system="standard" if is_colored else None,
+        highlight=False,
+        legacy_windows=False,
+    )
+    with console.capture() as captured:
+        for section in sections(result):
+            _print(console, section)
+    return "".join(line.rstrip() + "\n" for line in captured.get().splitlines())
+
+
+def _print(console: Console, section: Section) -> None:
+    console.print(Text(section.title, style="bold"))
+    if section.rows:
+        table = _table(section, is_folded=False)
+        # Figures are cut at the column's end only where there is no other way.
+        is_fitting = Measurement.get(console, console.options, table).minimum <= console.width
+        console.print(table if is_fitting else _table(section, is_folded=True))
+    for line in section.lines:
+        console.print(Text(line))
+    console.print()
+
+
+def _table(section: Section, *, is_folded: bool) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_lines=False)
+    for column in section.columns:
+        table.add_column(column, overflow="fold", no_wrap=not is_folded and column not in section.wordy)
+    is_tall = any(len(cell) > 1 for row in section.rows for cell in row)
+    for row in section.rows:
+        table.add_row(*(_text(cell) for cell in row), end_section=is_tall)
+    return table
+
+
+def _text(cell: Cell) -> Text:
+    return Text("\n".join(cell), style=_STYLES.get(cell[0], ""))

@@ -1,0 +1,311 @@
+"""The claims measured: trees generated, answers checked, times taken in turns, one result kept.
+
+Collaborators are arguments, so that the course of a run can be tested without a process, a disk or a wait.
+The result is handed on after every setting: a later failure loses nothing that was measured before.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+from msgspec.structs import replace as with_changes
+
+from bench.agreement import examine
+from bench.arms import arms_of
+from bench.measurement import Plan
+from bench.outcome import WORDS, exit_code, judge, left_out
+from bench.result import Declared, Interval, Result, SettingRecord, TreeRecord
+from bench.rows import legacy_note, noise_of, range_of, rows_of
+from bench.scenario import CONFIG_FILENAMES, chosen_settings
+from bench.worker import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from bench.agreement import Agreement
+    from bench.arms import Serve
+    from bench.environment import Environment
+    from bench.measurement import Arm, Measurement, Resources
+    from bench.result import Row, TargetOutcome
+    from bench.scenario import Setting
+    from bench.targets import Target
+    from bench.trees import GrownTree, Variant
+    from fixtures.spec import TreeSpec
+
+
+class Grow(Protocol):
+    """Generates trees."""
+
+    def __call__(self, spec: TreeSpec, parent: Path, /, *, keep: bool) -> AbstractContextManager[GrownTree]:
+        """Yield a tree below `parent`, and remove it when the context is left, unless it is to be kept."""
+
+
+class Measure(Protocol):
+    """Takes times."""
+
+    def __call__(self, arms: Sequence[Arm], call: Call, plan: Plan, *, rng: random.Random) -> Measurement:
+        """Measure arms in alternation."""
+
+
+class Weigh(Protocol):
+    """Looks at what calls need besides time."""
+
+    def __call__(self, arms: Sequence[Arm], call: Call, *, rng: random.Random) -> dict[str, Resources]:
+        """Call each arm once, untimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collaborators:
+    """Whatever a run works with; `home` is where the subjects' own files go."""
+
+    grow: Grow
+    measure: Measure
+    weigh: Weigh
+    serve: Serve
+    environment: Callable[[Path], Environment]
+    is_cold_possible: Callable[[Path], bool]
+    monotonic_s: Callable[[], float]
+    keep_result: Callable[[Result], None]
+    say: Callable[[str], None]
+    home: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is to be reproduced: the trees of a profile, within a budget of measuring time.
+
+    Generating the trees and looking at memory come on top of `budget_s`.
+    """
+
+    profile: str
+    specs: tuple[TreeSpec, ...]
+    seed: int
+    targets: tuple[Target, ...]
+    trees_dir: Path
+    budget_s: float
+    is_quick: bool = False
+    is_cold_wanted: bool = True
+    is_kept: bool = False
+
+    def settings(self, number: int) -> tuple[Setting, ...]:
+        """What is measured on the tree of this number (from 0), if its files can be made cold."""
+        return chosen_settings(
+            is_cold_wanted=self.is_cold_wanted, is_quick=self.is_quick, is_first_tree=number == 0
+        )
+
+
+def announcement(request: Request) -> tuple[str, ...]:
+    """What a run will do, said before it does any of it."""
+    peak_bytes = max((spec.total_bytes for spec in request.specs), default=0)
+    trees = ", then ".join(
+        f"{spec.checkpoints} x {spec.checkpoint_bytes / 1e6:.3g} MB" for spec in request.specs
+    )
+    stays = "kept afterwards" if request.is_kept else "removed afterwards"
+    return (
+        f"Generates {trees} checkpoints (at most {peak_bytes / 1e9:.2g} GB at a time, {stays}).",
+        *(
+            f"Measures on {spec.checkpoints}: {', '.join(one.name for one in request.settings(number))}."
+            for number, spec in enumerate(request.specs)
+        ),
+        f"Takes about {request.budget_s:.0f} s of measuring, and the time to write the trees.",
+    )
+
+
+def reproduce(request: Request, collaborators: Collaborators) -> Result:
+    """Measure every claim on every tree of the request, and judge.
+
+    Raises what generating a tree raises where the disk is too full or not writable.
+    """
+    return _Run(request, collaborators).whole()
+
+
+class _Run:
+    """One reproduction in progress, and its result so far."""
+
+    def __init__(self, request: Request, collaborators: Collaborators) -> None:
+        self._request = request
+        self._with = collaborators
+        self._rng = random.Random(request.seed)
+        self._result: Result
+
+    def whole(self) -> Result:
+        """Every tree, then the verdict."""
+        request = self._request
+        self._result = Result(
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            profile=request.profile,
+            seed=request.seed,
+            is_quick=request.is_quick,
+            budget_s=request.budget_s,
+            environment=msgspec.to_builtins(self._with.environment(request.trees_dir)),
+        )
+        for number, share in enumerate(_shares_of_budget(request)):
+            self._tree(number, share * request.budget_s)
+        return self._judged()
+
+    def _tree(self, number: int, budget_s: float) -> None:
+        spec = self._request.specs[number]
+        self._with.say(f"Writing {spec.checkpoints} checkpoints of {spec.checkpoint_bytes / 1e6:.3g} MB")
+        # The runs have to stand in the tree from the start: only sidecars are exchanged later.
+        asked = replace(spec, wandb_share=1.0, sidecar_share=1.0)
+        with self._with.grow(asked, self._request.trees_dir, keep=self._request.is_kept) as tree:
+            settings = self._settings(number, tree)
+            weights = [setting.weight for setting in settings]
+            ends_s = self._with.monotonic_s() + budget_s
+            for place, setting in enumerate(settings):
+                # What one setting leaves unused is there for those after it.
+                left_s = max(ends_s - self._with.monotonic_s(), 0.0)
+                self._setting(setting, tree, left_s * setting.weight / sum(weights[place:]))
+
+    def _settings(self, number: int, tree: GrownTree) -> tuple[Setting, ...]:
+        settings = self._request.settings(number)
+        if any(setting.is_cold for setting in settings) and not self._with.is_cold_possible(tree.root):
+            self._note(
+                f"{tree.name}: this system does not let files be made cold, so that no cold row is measured"
+            )
+            return tuple(setting for setting in settings if not setting.is_cold)
+        return settings
+
+    def _setting(self, setting: Setting, tree: GrownTree, budget_s: float) -> None:
+        variant = tree.with_sidecars(setting.sidecar_share)
+        self._with.say(f"{variant.name}: {setting.name}, {budget_s:.0f} s")
+        call = Call(variant.root, CONFIG_FILENAMES)
+        with arms_of(setting.contestants, variant.runs, self._with.home, self._with.serve) as arms:
+            plan = _plan(setting, budget_s, is_quick=self._request.is_quick)
+            measurement = self._with.measure(arms, call, plan, rng=self._rng)
+            agreement = examine(setting, variant, measurement)
+            rows = rows_of(setting, variant, measurement, agreement)
+            outcomes = self._targets(setting, rows, measurement, arms, call)
+        self._keep(setting, variant, measurement, agreement, rows, outcomes)
+
+    def _targets(
+        self,
+        setting: Setting,
+        rows: Sequence[Row],
+        measurement: Measurement,
+        arms: Sequence[Arm],
+        call: Call,
+    ) -> list[TargetOutcome]:
+        outcomes = []
+        candidates = {scenario.name: scenario.candidate for scenario in setting.scenarios}
+        for row in rows:
+            candidate = candidates[row.scenario]
+            for target in self._request.targets:
+                if target.is_for(row.scenario, row.checkpoints):
+                    is_memory = target.measure == "megabytes"
+                    arm = next(arm for arm in arms if arm.name == candidate.name)
+                    measured = self._memory(arm, call) if is_memory else range_of(candidate, measurement)
+                    outcomes.append(judge(target, row, measured))
+        return outcomes
+
+    def _memory(self, arm: Arm, call: Call) -> Interval | None:
+        memory = self._with.weigh([arm], call, rng=self._rng)[arm.name].memory
+        if memory is None:
+            return None
+        peak_bytes = float(memory.peak_bytes)
+        return Interval(estimate=peak_bytes, low=peak_bytes, high=peak_bytes)
+
+    def _keep(
+        self,
+        setting: Setting,
+        variant: Variant,
+        measurement: Measurement,
+        agreement: Agreement,
+        rows: tuple[Row, ...],
+        outcomes: list[TargetOutcome],
+    ) -> None:
+        result = self._result
+        self._result = with_changes(
+            result,
+            contestants=result.contestants | {one.name: one.target for one in setting.contestants},
+            trees=_with_tree(result.trees, variant),
+            rows=(*result.rows, *rows),
+            targets=(*result.targets, *outcomes),
+            equality=(*result.equality, *agreement.outcomes(setting.name, variant.name)),
+            noise=(*result.noise, *noise_of(setting, variant, measurement)),
+            declared=_with_declared(result.declared, setting, variant),
+            settings=(*result.settings, _record(setting, variant, measurement)),
+        )
+        self._with.keep_result(self._result)
+
+    def _note(self, note: str) -> None:
+        self._result = with_changes(self._result, notes=(*self._result.notes, note))
+
+    def _judged(self) -> Result:
+        result = self._result
+        targets = (*result.targets, *left_out(self._request.targets, result.targets))
+        notes = [legacy_note(result.rows), _unfinished_note(result.settings)]
+        code = exit_code(result.rows, targets, result.equality)
+        self._result = with_changes(
+            result,
+            targets=targets,
+            notes=(*result.notes, *filter(None, notes)),
+            exit_code=int(code),
+            verdict=WORDS[code],
+            is_complete=True,
+        )
+        self._with.keep_result(self._result)
+        return self._result
+
+
+def _shares_of_budget(request: Request) -> Iterator[float]:
+    """Each tree's part of the budget: legacy's time grows with the bytes, starting processes does not."""
+    weights = [
+        spec.total_bytes**0.5 * sum(setting.weight for setting in request.settings(number))
+        for number, spec in enumerate(request.specs)
+    ]
+    for weight in weights:
+        yield weight / sum(weights)
+
+
+def _plan(setting: Setting, budget_s: float, *, is_quick: bool) -> Plan:
+    # Starting legacy takes longer than its calls on a quick run's small files: one process, several rounds.
+    processes, rounds = (1, 5) if is_quick else (3, 1 if setting.is_first_call else 5)
+    warmups = 0 if setting.is_first_call else 1
+    return Plan(processes=processes, rounds=rounds, warmups=warmups, budget_s=budget_s, cold=setting.is_cold)
+
+
+def _unfinished_note(settings: Sequence[SettingRecord]) -> str | None:
+    count = sum(not one.is_complete for one in settings)
+    counted = f"in {count} of {len(settings)} settings"
+    return f"fewer rounds than planned {counted}, for want of time or by failure" if count else None
+
+
+def _with_tree(trees: tuple[TreeRecord, ...], variant: Variant) -> tuple[TreeRecord, ...]:
+    if any(tree.name == variant.name for tree in trees):
+        return trees
+    return (
+        *trees,
+        TreeRecord(
+            name=variant.name,
+            spec=asdict(variant.spec),
+            checkpoints=variant.spec.checkpoints,
+            listed=variant.listed,
+            size_bytes=variant.spec.total_bytes,
+        ),
+    )
+
+
+def _with_declared(declared: tuple[Declared, ...], setting: Setting, variant: Variant) -> tuple[Declared, ...]:
+    """The entries in which a W&B run tells something that legacy, which never asks, cannot know."""
+    if not any(one.is_asking_wandb for one in setting.contestants):
+        return declared
+    alone = {entry.checkpoint_path: entry for entry in variant.expected.entries}
+    told = sum(alone.get(entry.checkpoint_path) != entry for entry in variant.expected_with_runs.entries)
+    what = f"{variant.name}, {setting.name}: legacy never asks W&B, so that its fields stay untold"
+    return (*declared, Declared(what=what, checkpoints=told))
+
+
+def _record(setting: Setting, variant: Variant, measurement: Measurement) -> SettingRecord:
+    """The raw samples; the answers were compared and stay out, being as long as the catalog."""
+    samples = msgspec.to_builtins(measurement)
+    samples.pop("answers")
+    return SettingRecord(
+        setting=setting.name, tree=variant.name, is_complete=measurement.complete, samples=samples
+    )

@@ -1,0 +1,1 @@
+"""The scenarios as pytest-benchmark benchmarks: `pytest bench --benchmark-json=x.json`."""
