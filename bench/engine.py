@@ -179,9 +179,7 @@ class _Session:
     def _take_turns(self, index: int, workers: dict[str, RunningWorker], begun_s: float) -> list[Round]:
         rounds: list[Round] = []
         round_s = 0.0
-        while (
-            self._active and len(rounds) < self._plan.rounds and (not rounds or self._fits(index, round_s))
-        ):
+        while self._active and len(rounds) < self._plan.rounds and (not rounds or self._fits(index, round_s)):
             self._at = (index, len(rounds))
             round_begun_s = self._clock()
             rounds.append(self._run_round(workers))

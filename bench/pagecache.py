@@ -83,9 +83,7 @@ def _give_up(descriptor: int, size_bytes: int) -> int:
     resident_bytes = _resident_bytes(descriptor, size_bytes)
     if not resident_bytes:
         return 0
-    os.fdatasync(
-        descriptor
-    )  # what is not yet on the disk cannot be given up; mostly there is no such thing
+    os.fdatasync(descriptor)  # what is not yet on the disk cannot be given up; mostly there is no such thing
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     return _resident_bytes(descriptor, size_bytes)
 

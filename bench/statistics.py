@@ -135,9 +135,7 @@ def smallest_detectable(estimate: RatioEstimate, *, margin: float, power: float 
     """
     _check_shares(power, 0.0)
     degrees_of_freedom = estimate.degrees_of_freedom
-    reach = stdtrit(degrees_of_freedom, (1.0 + estimate.confidence) / 2.0) + stdtrit(
-        degrees_of_freedom, power
-    )
+    reach = stdtrit(degrees_of_freedom, (1.0 + estimate.confidence) / 2.0) + stdtrit(degrees_of_freedom, power)
     return (1.0 + margin) * exp(estimate.standard_error * float(reach)) - 1.0
 
 
@@ -235,9 +233,7 @@ def _positive(times: Sequence[float] | Sequence[tuple[float, float]]) -> NDArray
     values = np.asarray(times, dtype=np.float64)
     unusable = values[~(np.isfinite(values) & (values > 0.0))]
     if unusable.size:
-        raise InsufficientData(
-            f"expected values above 0 and finite, found {unusable[0]}; look at the clock"
-        )
+        raise InsufficientData(f"expected values above 0 and finite, found {unusable[0]}; look at the clock")
     return values
 
 

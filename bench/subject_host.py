@@ -88,9 +88,7 @@ def resolve(target: str) -> Callable[..., Any]:
             raise SubjectError(target, f"{name} in {module_name}", "no such name", _suggestion(found, name))
         found = getattr(found, name)
     if not callable(found):
-        raise SubjectError(
-            target, "a callable", type(found).__name__, "name a function or an object to call"
-        )
+        raise SubjectError(target, "a callable", type(found).__name__, "name a function or an object to call")
     subject: Callable[..., Any] = found
     return subject
 

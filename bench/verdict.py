@@ -59,9 +59,7 @@ _WORST_FIRST = (
 )
 
 
-def judge(
-    ratio: RatioEstimate | None, *, margin: float = DEFAULT_MARGIN, noise_floor: float = 0.0
-) -> Verdict:
+def judge(ratio: RatioEstimate | None, *, margin: float = DEFAULT_MARGIN, noise_floor: float = 0.0) -> Verdict:
     """Judge a ratio of times, candidate to reference.
 
     *Slower*: the interval lies above 1 + margin; *faster*: below 1/(1 + margin); *equivalent*: strictly
@@ -71,9 +69,7 @@ def judge(
     exceeds it. Raises ValueError for a margin or floor that is negative or not finite.
     """
     if not all(isfinite(share) and share >= 0.0 for share in (margin, noise_floor)):
-        raise ValueError(
-            f"expected shares of 0 or more, found margin {margin} and noise floor {noise_floor}"
-        )
+        raise ValueError(f"expected shares of 0 or more, found margin {margin} and noise floor {noise_floor}")
     if ratio is None or not 0.0 < ratio.low <= ratio.high < float("inf"):
         return Verdict.INCONCLUSIVE
     beyond = 1.0 + max(margin, noise_floor)

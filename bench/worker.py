@@ -268,9 +268,7 @@ class Worker:
 
     def _ask(self, request: str, call: Call) -> Any:
         names = list(call.config_filenames)
-        return self._request(
-            {"do": request, "outputs_dir": str(call.outputs_dir), "config_filenames": names}
-        )
+        return self._request({"do": request, "outputs_dir": str(call.outputs_dir), "config_filenames": names})
 
     def _request(self, request: dict[str, Any]) -> Any:
         try:
@@ -297,9 +295,7 @@ class Worker:
                 left_s = deadline_s - time.monotonic()
                 if left_s <= 0:
                     self._kill()
-                    told = (
-                        f"expected an answer within {self._timeout_s:g} s, found none; {self._last_words()}"
-                    )
+                    told = f"expected an answer within {self._timeout_s:g} s, found none; {self._last_words()}"
                     raise WorkerHung(self.subject.name, told)
                 # A child of a dead worker can hold the pipe open, so that silence is looked into.
                 if not selector.select(min(left_s, _LOOK_S)):
