@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Collect no cycles inside the block: a build makes some ten objects a checkpoint, none of them in a cycle.
+    """Collect no cycles inside the block: building a catalog and reading a pickle make objects, no cycles.
 
-    Without it the collector walks all of them again each time their number has grown by a quarter, which
-    took a third of a first load of 10,000 checkpoints. Threads that pause at the same time end in the
-    state that the first of them found.
+    Without it the collector walks all of them, and the whole process at last, each time their number has
+    grown by a quarter: a third of a first load of 10,000 checkpoints. Where two threads pause at the same
+    time, the first to end switches it on again.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -8,21 +8,18 @@ counts. Both see nothing but stand-ins.
 
 from __future__ import annotations
 
-import gc
 import io
 import pickle
 import re
-from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from catalog import collector
 from catalog.inert import StandIns
 from catalog.plain_unpickler import PlainUnpickler
 from catalog.refusal import HeaderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from catalog.refusal import Limits
 
 # Memo indexes below 2^20, so that the C unpickler's memo stays below 16 MB.
@@ -148,22 +145,6 @@ class _FastUnpickler(pickle.Unpickler):
         return self._stand_ins.find_class(module, name)
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the cyclic garbage collector away: a pickle makes thousands of containers and no garbage.
-
-    It would go through them, and at last through the whole process, again and again. Switching it back on
-    twice from two threads does no harm.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 def load_pickle(data: bytes, limits: Limits, position: int = 0, stop: int | None = None) -> Loaded:
     """Read the pickle that begins at `position`; `stop` is where `scan` ended, where it is known.
 
@@ -174,7 +155,7 @@ def load_pickle(data: bytes, limits: Limits, position: int = 0, stop: int | None
         stand_ins = StandIns(limits.globals)
         pickled = data[position : stop + 1]
         try:
-            with _uncollected():
+            with collector.paused():
                 value = _FastUnpickler(pickled, stand_ins).load()
             return Loaded(value, stop + 1, stand_ins)
         except Exception:  # noqa: BLE001, S110 - whatever it was, the plain unpickler has the last word
