@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from catalog import canonical, config, names, sidecar
+from catalog import config, names, sidecar
 from catalog.contract import HYDRA_CONFIG, WANDB_SOURCES, Source
 from catalog.documents import DocumentError, parse_document, read_bytes, unreadable
 from catalog.filesystem import FileSystem, Signature
@@ -73,6 +73,9 @@ class Reader:
             data = read_bytes(self.tree.absolute(path))
         except OSError as error:
             raise unreadable(error) from error
+        # Its patterns take longer to compile than a remembered catalog to answer.
+        from catalog import canonical
+
         value = canonical.parse(data) if path.endswith(".yaml") else None
         return parse_document(path, data) if value is None else value
 

@@ -12,7 +12,6 @@ import hashlib
 import logging
 import os
 import sys
-import tempfile
 import time
 import zlib
 from pathlib import Path
@@ -180,6 +179,8 @@ def _read(path: Path, key: Key) -> Memory | None:
 
 def _write(path: Path, data: bytes) -> None:
     """Replace a file as a whole; a writer that is killed leaves the earlier one. Raises `OSError`."""
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     descriptor, name = tempfile.mkstemp(prefix=path.stem + ".", suffix=_TEMPORARY, dir=path.parent)
