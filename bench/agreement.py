@@ -1,6 +1,7 @@
 """Whether those who were timed gave the answer that the tree was generated to have, and the same one.
 
-Each answer of each timed process is compared, so that an implementation that changes its mind is seen.
+Each different answer of all the calls that were timed is compared, so that an implementation that changes its
+mind is seen.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(options.command(options))
-    except (TargetsError, ResultError, ValueError) as error:
+    except (TargetsError, ResultError) as error:
         return _complain(error, ExitCode.USAGE)
     except DiskSpaceError as error:
         return _complain(error, ExitCode.NOTHING_MEASURED)
@@ -60,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except KeyboardInterrupt:
         return _complain("interrupted; what was generated is removed", 130)
+    except Exception:  # noqa: BLE001 - Python would end with 1, which stands for a missed target
+        traceback.print_exc()
+        return _complain("a fault of the harness; nothing that it measured counts", ExitCode.NOTHING_MEASURED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,7 +91,7 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_reproduce)
     parser.add_argument("--profile", choices=sorted(PROFILES), help="which trees (default: small)")
     parser.add_argument("--quick", action="store_true", help="the smoke profile, in less than 30 s")
-    parser.add_argument("--seed", type=int, default=0, help="draws other trees and orders (default: 0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="draws other trees and orders (default: 0)")
     parser.add_argument("--budget", type=_seconds, metavar="S", help="seconds of measuring, such as 90 or 90s")
     parser.add_argument("--no-cold", action="store_true", help="leave out the rows with a cold page cache")
     parser.add_argument("--keep", action="store_true", help="keep the generated trees")
@@ -107,6 +111,13 @@ def _add_formats(parser: argparse.ArgumentParser) -> None:
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument("--json", action="store_true", help="print the result as JSON")
     formats.add_argument("--markdown", action="store_true", help="print the report as Markdown")
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected a seed of at least 0, found {text}")
+    return value
 
 
 def _seconds(text: str) -> float:

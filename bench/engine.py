@@ -130,6 +130,7 @@ class _Session:
         self._calls: dict[str, int] = {}
         self._counts: dict[str, int] = {}
         self._answers: dict[str, dict[str, Answer]] = {arm.name: {} for arm in arms}
+        self._digests: dict[str, set[str]] = {arm.name: set() for arm in arms}
         self._groups: list[Group] = []
         self._failures: list[Failure] = []
         self._cold_method: str | None = None
@@ -154,8 +155,6 @@ class _Session:
             if not self._groups:
                 self._calibrate(workers)
             rounds = self._take_turns(index, workers, begun_s)
-            if len(rounds) > 1:
-                self._keep_answers(workers)
         self._groups.append(Group(hash_seed, start_order, loaded, tuple(rounds)))
 
     def measurement(self) -> Measurement:
@@ -186,7 +185,6 @@ class _Session:
             round_s = self._clock() - round_begun_s
             if len(rounds) == 1:
                 self._least_group_s = self._clock() - begun_s
-                self._keep_answers(workers)
         return rounds
 
     def _fits(self, index: int, round_s: float) -> bool:
@@ -274,6 +272,9 @@ class _Session:
         expected = self._counts.setdefault(name, sample.count)
         if sample.count != expected:
             raise _ArmError("count", f"expected {expected} records as before, found {sample.count}")
+        if sample.digest not in self._digests[name]:
+            self._digests[name].add(sample.digest)
+            self._keep_answer(name, worker)
         return sample
 
     def _cool(self) -> None:
@@ -283,15 +284,10 @@ class _Session:
             left = f"{dropped.resident_bytes} of {dropped.total_bytes} bytes"
             raise _ArmError("cold", f"expected a cold tree, found {left} cached; use another file system")
 
-    def _keep_answers(self, workers: dict[str, RunningWorker]) -> None:
-        for name in tuple(self._active):
-            try:
-                answer = workers[name].answer()
-            except _Reasons as reason:
-                self._withdraw(name, reason)
-            else:
-                # By text: 1, 1.0 and True are equal in Python and are different answers.
-                self._answers[name].setdefault(repr(answer), answer)
+    def _keep_answer(self, name: str, worker: RunningWorker) -> None:
+        answer = worker.answer()
+        # By text: 1, 1.0 and True are equal in Python and are different answers.
+        self._answers[name].setdefault(repr(answer), answer)
 
     def _withdraw(self, name: str, reason: Exception) -> None:
         group, number = self._at

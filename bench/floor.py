@@ -24,15 +24,25 @@ _remembered: dict[str, list[str]] = {}
 
 
 def read_files(outputs_dir: Path, config_filenames: Names) -> list[str]:  # noqa: ARG001 - a subject's signature
-    """List the tree; read each checkpoint's sidecar whole, or its own two ends where none stands beside it."""
+    """List the tree; read each checkpoint's sidecar whole, or where none stands beside it, its own two ends.
+
+    The Hydra config of a checkpoint without a sidecar is read too, once for all that share it.
+    """
     checkpoints = []
+    configs = set()
     for folder, names in _walk(os.fspath(outputs_dir)):
         for name in names:
             if name.endswith(".ckpt"):
                 path = f"{folder}/{name}"
                 sidecar = _sidecar(name, names)
-                _read_whole(f"{folder}/{sidecar}") if sidecar else _read_ends(path)
+                if sidecar:
+                    _read_whole(f"{folder}/{sidecar}")
+                else:
+                    _read_ends(path)
+                    configs.add(f"{os.path.dirname(folder)}/.hydra/config.yaml")
                 checkpoints.append(path)
+    for path in configs:
+        _read_whole(path)
     return checkpoints
 
 

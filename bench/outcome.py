@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.result import EqualityVerdict, Interval, RowVerdict, TargetOutcome, TargetState
-from bench.statistics import MedianInterval
 from bench.verdict import ExitCode, judge_target, worst
 
 if TYPE_CHECKING:
@@ -21,11 +20,11 @@ _UNITS: dict[Measure, tuple[str, float]] = {
 }
 
 WORDS = {
-    ExitCode.PASS: "everything was measured, outputs agree, targets are met",
+    ExitCode.PASS: "outputs agree, and every target that this run measured is met",
     ExitCode.MISSED: "a time target is missed",
     ExitCode.USAGE: "the request makes no sense as it stands; nothing was run",
     ExitCode.OUTPUTS_DIFFER: "outputs differ, so that no ratio of theirs counts",
-    ExitCode.INCONCLUSIVE: "the measurement cannot tell; more of it might",
+    ExitCode.INCONCLUSIVE: "a target was measured by one call alone, which cannot tell",
     ExitCode.NOTHING_MEASURED: "nothing, or not everything that was asked for, was measured",
 }
 """What each exit code says."""
@@ -36,6 +35,7 @@ _ROW_CODES = {
 }
 _TARGET_CODES = {
     TargetState.MISSED: ExitCode.MISSED,
+    TargetState.UNCLEAR: ExitCode.INCONCLUSIVE,
     TargetState.OUTPUTS_DIFFER: ExitCode.OUTPUTS_DIFFER,
     TargetState.NOTHING_MEASURED: ExitCode.NOTHING_MEASURED,
 }
@@ -49,7 +49,7 @@ def judge(target: Target, row: Row, measured: Interval | None) -> TargetOutcome:
     """Hold what was measured for a row against one target.
 
     `measured` is in nanoseconds for the whole catalog, or in bytes where the target limits memory. The whole
-    interval has to lie within the limit. A void row keeps no target.
+    interval has to lie within the limit; a single call has none and leaves it open. A void row keeps none.
     """
     unit, factor = _UNITS[target.measure]
     if target.measure == "milliseconds_per_checkpoint" and row.checkpoints:
@@ -59,14 +59,16 @@ def judge(target: Target, row: Row, measured: Interval | None) -> TargetOutcome:
         state = TargetState.OUTPUTS_DIFFER
     elif row.verdict is RowVerdict.NOTHING_MEASURED or value is None:
         state = TargetState.NOTHING_MEASURED
+    elif value.low is None or value.high is None:
+        state = TargetState.UNCLEAR
     else:
-        state = TargetState(judge_target(_as_median(value), target.limit).value)
+        state = TargetState(judge_target(value.low, value.high, target.limit).value)
     return TargetOutcome(
         name=target.name,
         limit=target.text,
         scenario=target.scenario,
         tree=row.tree,
-        measured=value if state in {TargetState.MET, TargetState.MISSED} else None,
+        measured=value if state in {TargetState.MET, TargetState.MISSED, TargetState.UNCLEAR} else None,
         unit=unit,
         verdict=state,
     )
@@ -102,12 +104,7 @@ def exit_code(
 
 
 def _scaled(measured: Interval | None, factor: float) -> Interval | None:
-    if measured is None or measured.low is None or measured.high is None:
+    if measured is None:
         return None
-    return Interval(estimate=measured.estimate * factor, low=measured.low * factor, high=measured.high * factor)
-
-
-def _as_median(value: Interval) -> MedianInterval | None:
-    if value.low is None or value.high is None:
-        return None
-    return MedianInterval(median=value.estimate, low=value.low, high=value.high, confidence=0.95, values=0)
+    low, high = (None if bound is None else bound * factor for bound in (measured.low, measured.high))
+    return Interval(estimate=measured.estimate * factor, low=low, high=high)

@@ -20,7 +20,7 @@ from bench.measurement import Plan
 from bench.outcome import WORDS, exit_code, judge, left_out
 from bench.result import Declared, Interval, Result, SettingRecord, TreeRecord
 from bench.rows import legacy_note, noise_of, range_of, rows_of
-from bench.scenario import CONFIG_FILENAMES, chosen_settings
+from bench.scenario import CONFIG_FILENAMES, UNTIDY, UNTIDY_SPEC, chosen_settings
 from bench.worker import Call
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def announcement(request: Request) -> tuple[str, ...]:
             f"Measures on {spec.checkpoints}: {', '.join(one.name for one in request.settings(number))}."
             for number, spec in enumerate(request.specs)
         ),
+        "Compares the answers of all implementations on each of them, and on a small untidy tree.",
         f"Takes about {request.budget_s:.0f} s of measuring, and the time to write the trees.",
     )
 
@@ -145,9 +146,17 @@ class _Run:
             budget_s=request.budget_s,
             environment=msgspec.to_builtins(self._with.environment(request.trees_dir)),
         )
+        self._untidy()
         for number, share in enumerate(_shares_of_budget(request)):
             self._tree(number, share * request.budget_s)
         return self._judged()
+
+    def _untidy(self) -> None:
+        """Compare everybody's answers where most can go wrong, before anything is timed."""
+        self._with.say("Comparing the answers to a small untidy tree")
+        spec = replace(UNTIDY_SPEC, seed=self._request.seed)
+        with self._with.grow(spec, self._request.trees_dir, keep=self._request.is_kept) as tree:
+            self._setting(UNTIDY, tree, 0.0)
 
     def _tree(self, number: int, budget_s: float) -> None:
         spec = self._request.specs[number]
@@ -174,7 +183,8 @@ class _Run:
 
     def _setting(self, setting: Setting, tree: GrownTree, budget_s: float) -> None:
         variant = tree.with_sidecars(setting.sidecar_share)
-        self._with.say(f"{variant.name}: {setting.name}, {budget_s:.0f} s")
+        if setting.scenarios:
+            self._with.say(f"{variant.name}: {setting.name}, {budget_s:.0f} s")
         call = Call(variant.root, CONFIG_FILENAMES)
         with arms_of(setting.contestants, variant.runs, self._with.home, self._with.serve) as arms:
             plan = _plan(setting, budget_s, is_quick=self._request.is_quick)
@@ -265,6 +275,8 @@ def _shares_of_budget(request: Request) -> Iterator[float]:
 
 
 def _plan(setting: Setting, budget_s: float, *, is_quick: bool) -> Plan:
+    if not setting.scenarios:
+        return Plan(processes=1, rounds=1, warmups=0, budget_s=budget_s)
     # Starting legacy takes longer than its calls on a quick run's small files: one process, several rounds.
     processes, rounds = (1, 5) if is_quick else (3, 1 if setting.is_first_call else 5)
     warmups = 0 if setting.is_first_call else 1

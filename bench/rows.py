@@ -61,15 +61,24 @@ def timing_of(contestant: Contestant, measurement: Measurement, listed: int) -> 
 
 
 def range_of(contestant: Contestant, measurement: Measurement) -> Interval | None:
-    """The interval of the median time, or where one process is all there is, every time that it took."""
+    """The median time with its interval over all calls: by order statistics, or of a few calls their range.
+
+    A single call has no bounds. Calls of one process are not independent, so that the interval tells what
+    this run's processes took, and not what every process would.
+    """
     times_ns = measurement.process_times_ns(contestant.name)
     if not times_ns:
         return None
-    interval = _median(times_ns)
-    if interval.low is not None:
-        return interval
-    rounds_ns = [time_ns for group in measurement.times_ns(contestant.name) for time_ns in group]
-    return Interval(estimate=interval.estimate, low=min(rounds_ns), high=max(rounds_ns))
+    calls_ns = [
+        float(sample.elapsed_ns)
+        for group in measurement.groups
+        for one in group.rounds
+        for sample in one.samples.get(contestant.name, ())
+    ]
+    if len(calls_ns) < 2:
+        return Interval(estimate=median(times_ns))
+    found = median_interval(calls_ns)
+    return Interval(estimate=found.median, low=found.low, high=found.high)
 
 
 def _median(times_ns: list[float]) -> Interval:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bench.equality import ENTRY_FIELDS, INFO_FIELDS
+from fixtures.spec import TreeSpec
 
 CONFIG_FILENAMES = ("config.yaml", "hparams.yaml")
 """The configured names that every subject is called with: the contract's defaults."""
@@ -183,6 +184,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 """In the order in which a tree changes least: only sidecars come and go between them."""
+
+UNTIDY = Setting("untidy", 0.6, False, (), besides=(LEGACY, V2, ADAPTER))
+"""Compared and not timed: nested experiments, odd names, older and damaged sidecars, links, wrong types."""
+
+UNTIDY_SPEC = TreeSpec(
+    experiments=8, checkpoints_per_experiment=3, checkpoint_bytes=1, sidecar_share=0.6, untidiness=1.0
+)
 
 SCENARIOS = {scenario.name: scenario for setting in SETTINGS for scenario in setting.scenarios}
 """Every scenario by name; a target speaks of one of these."""

@@ -44,7 +44,8 @@ class GrownTree:
     def __init__(self, root: Path, spec: TreeSpec) -> None:
         self.root = root
         self.spec = spec
-        self.name = f"{spec.checkpoints} x {spec.checkpoint_bytes / 1e6:.3g} MB"
+        size = f"{spec.checkpoints} x {spec.checkpoint_bytes / 1e6:.3g} MB"
+        self.name = "untidy" if spec.untidiness else size
 
     def with_sidecars(self, share: float) -> Variant:
         """This tree with sidecars for `share` of its checkpoints."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bench.statistics import MedianInterval, RatioEstimate
+    from bench.statistics import RatioEstimate
 
 DEFAULT_MARGIN = 0.01
 """A change of less than this share is no change, unless a caller says otherwise."""
@@ -82,17 +82,17 @@ def judge(ratio: RatioEstimate | None, *, margin: float = DEFAULT_MARGIN, noise_
     return Verdict.INCONCLUSIVE
 
 
-def judge_target(time: MedianInterval | None, target: float) -> TargetVerdict:
-    """Judge a time against a target in the same unit.
+def judge_target(low: float, high: float, target: float) -> TargetVerdict:
+    """Judge the bounds of a measured value against a target in the same unit.
 
-    *Met* only if the whole interval is: a time that may lie on either side misses. Raises ValueError for a
-    target that no time can meet.
+    *Met* only if both bounds are: a value that may lie on either side misses. Raises ValueError for a
+    target that nothing can meet.
     """
     if not (isfinite(target) and target > 0.0):
         raise ValueError(f"expected a target above 0, found {target}")
-    if time is None or not 0.0 < time.low <= time.high < float("inf"):
+    if not 0.0 < low <= high < float("inf"):
         return TargetVerdict.NOTHING_MEASURED
-    return TargetVerdict.MET if time.high <= target else TargetVerdict.MISSED
+    return TargetVerdict.MET if high <= target else TargetVerdict.MISSED
 
 
 def exit_code_of(verdict: Verdict | TargetVerdict) -> ExitCode:

@@ -63,11 +63,15 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False):
-    """One timed call: wall time, CPU time of the worker's process, number of records taken."""
+    """One timed call: wall time, CPU time of the worker's process, number of records taken.
+
+    `digest` tells the call's whole answer from any other.
+    """
 
     elapsed_ns: int
     cpu_ns: int
     count: int
+    digest: str = ""
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -333,7 +337,9 @@ class Worker:
 
 
 def _spawn(subject: Subject, hash_seed: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **subject.environment, "PYTHONHASHSEED": str(hash_seed)}
+    # The user's own W&B settings would decide what a subject is told, and might lead it to the real server.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    environment = {**inherited, **subject.environment, "PYTHONHASHSEED": str(hash_seed)}
     return subprocess.Popen(
         [subject.python, "-P", _HOST],  # -P: or this package's modules would hide the standard library's
         stdin=subprocess.PIPE,

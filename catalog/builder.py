@@ -152,7 +152,7 @@ def _is_there(outputs_dir: Path) -> bool:
     """Whether there is a directory to list. Raises `NotADirectoryError` or `PermissionError`."""
     try:
         mode = os.stat(outputs_dir).st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # or a file stands where a folder above it should
         return False
     except OSError as error:
         if error.errno == errno.ELOOP:

@@ -268,6 +268,12 @@ def _key(raw: str, column: int) -> object:
 _READER = CanonicalReader()
 
 
+def forget() -> None:
+    """Let the shared reader forget the sections that it has seen, as a new process finds it."""
+    global _READER  # noqa: PLW0603 - one memory for a process is what a reader is for
+    _READER = CanonicalReader()
+
+
 def parse(data: bytes) -> _Mapping | None:
     """`CanonicalReader.parse` of the one reader that a process keeps."""
     return _READER.parse(data)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from catalog.run_records import RunRecord
     from catalog.wandb_local import LocalRun
 
-RUNNING_EXPIRES_NS = 60_000_000_000
-"""How long the answer of a run that had not finished is believed."""
+EXPIRES_NS = 60_000_000_000
+"""How long the answer of a run that had not finished, or could not be reached, is believed."""
 
 _WANDB_FOLDERS = ("wandb", ".wandb")
 
@@ -51,8 +51,8 @@ class RunAsker:
     def ask(self, wanting: Sequence[Evidence]) -> dict[str, int]:
         """Give each evidence what its run says; the answer maps the paths of those to ask again to a delay.
 
-        The delay is in ns: 0 where a run could not be reached, more where it was still running. Raises
-        nothing: what cannot be found is a failure of the evidence.
+        The delay is in ns; it is set where a run was still running, or could not be reached. Raises nothing:
+        what cannot be found is a problem of the evidence.
         """
         remote: dict[RunId, list[Evidence]] = {}
         for evidence in wanting:
@@ -91,11 +91,11 @@ class RunAsker:
             for evidence in remote[run_id]:
                 _fill(evidence, record)
                 if not record.is_finished:
-                    delays[evidence.path] = RUNNING_EXPIRES_NS
+                    delays[evidence.path] = EXPIRES_NS
         for failure in fetched.failures:
             for evidence in remote[failure.run_id]:
                 _fail(evidence, evidence.path, f"the W&B run {failure.run_id}", failure.found, failure.remedy)
-                delays[evidence.path] = 0
+                delays[evidence.path] = EXPIRES_NS
         return delays
 
     def _credentials_path(self) -> str:

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -257,8 +258,8 @@ def _backbone_by_shapes(checkpoint: _Source) -> str | None:
     from torch import Tensor
 
     weights = _first(
-        lambda: checkpoint.tell(("state_dict",), _mapping),
-        lambda: checkpoint.tell(("model_state_dict",), _mapping),
+        lambda: checkpoint.tell(("state_dict",), partial(_quietly, _mapping)),
+        lambda: checkpoint.tell(("model_state_dict",), partial(_quietly, _mapping)),
     )
     widths = [
         (key, int(weight.shape[0]))

@@ -180,7 +180,7 @@ def merge(evidence: Evidence, first_look: FirstLook = SIDECAR_FIRST) -> Answer:
         if row.field not in findings.told:
             findings.ask(row)
     if "created_timestamp" not in findings.told:
-        findings.tell("created_timestamp", _modified(evidence), Source.FILE)
+        findings.tell("created_timestamp", _modified(findings), Source.FILE)
     _ask_score(findings)
     path = Path(evidence.reader.tree.absolute(evidence.path))
     problems = list(findings.problems.values())
@@ -206,13 +206,24 @@ def _entry(findings: _Findings, path: Path) -> CheckpointCatalogEntry:
     )
 
 
-def _modified(evidence: Evidence) -> str:
-    """The checkpoint's mtime in local time; the epoch's begin where it vanished or passes the calendar."""
-    signature = evidence.signature()
+def _modified(findings: _Findings) -> str:
+    """The checkpoint's mtime in local time; empty, and noted, outside the years 1 to 9999."""
+    modified_ns = findings.evidence.signature()[3]
     try:
-        when = time.localtime(signature[3] // 1_000_000_000)
+        when = time.localtime(modified_ns // 1_000_000_000)
     except (OverflowError, OSError, ValueError):
-        when = time.localtime(0)
+        when = None
+    if when is None or not 0 < when.tm_year < 10_000:
+        path = Path(findings.evidence.reader.tree.absolute(findings.evidence.path))
+        findings.problems[path, "mtime"] = Problem(
+            path=path,
+            source="scan",
+            key="mtime",
+            expected="a modification time in the years 1 to 9999",
+            found=f"{modified_ns} ns",
+            remedy="touch the file",
+        )
+        return ""
     return f"{when.tm_year:04}{when.tm_mon:02}{when.tm_mday:02}_{when.tm_hour:02}{when.tm_min:02}"
 
 

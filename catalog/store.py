@@ -54,6 +54,8 @@ class Key(msgspec.Struct, frozen=True):
 
 
 _WANDB_VARIABLES = (
+    "HOME",
+    "NETRC",
     "WANDB_BASE_URL",
     "WANDB_DIR",
     "WANDB_ENTITY",

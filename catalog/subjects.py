@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from catalog import canonical
 from catalog.adapter import build_lightweight_catalog
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
 from catalog.info import CatalogOptions
@@ -56,6 +57,11 @@ def legacy(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
     return build_legacy_catalog(outputs_dir, config_filenames)
 
 
+def _forget(outputs_dir: Path, config_filenames: Names) -> None:  # noqa: ARG001 - what a preparation is given
+    """Make this process as new: what sidecars have in common is remembered between builds too."""
+    canonical.forget()
+
+
 def _remember(subject: Callable[[Path, Names], object]) -> Callable[[Path, Names], None]:
     def prepare(outputs_dir: Path, config_filenames: Names) -> None:
         subject(outputs_dir, config_filenames)
@@ -63,5 +69,7 @@ def _remember(subject: Callable[[Path, Names], object]) -> Callable[[Path, Names
     return prepare
 
 
-v2_remembered.prepare = _remember(v2_remembered)  # type: ignore[attr-defined]  # a function's own attribute
+v2.prepare = _forget  # type: ignore[attr-defined]  # a function's own attribute
+v2_wandb.prepare = _forget  # type: ignore[attr-defined]
+v2_remembered.prepare = _remember(v2_remembered)  # type: ignore[attr-defined]
 v2_index.prepare = _remember(v2_index)  # type: ignore[attr-defined]

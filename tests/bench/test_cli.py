@@ -140,7 +140,9 @@ def test_a_usage_error_is_2_with_a_remedy(arguments: list[str], capsys: pytest.C
 
 
 def test_a_negative_seed_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["reproduce", "--seed", "-1"]) == 2
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["reproduce", "--seed", "-1"])
+    assert ended.value.code == 2
     assert "seed" in capsys.readouterr().err
 
 

@@ -109,7 +109,8 @@ class FakeWorker:
         cost_ms = first_ms or self.laboratory.cost_ms[self.name]
         self.called = True
         self.laboratory.now_s += cost_ms / 1e3
-        return Sample(int(cost_ms * 1e6), 1, self.laboratory.counts(self.name, self.calls))
+        digest = repr(self.laboratory.spoken(self.name, self.calls))
+        return Sample(int(cost_ms * 1e6), 1, self.laboratory.counts(self.name, self.calls), digest)
 
     def answer(self) -> Answer:
         self.laboratory.note(self.name, "answer")
@@ -262,10 +263,10 @@ def test_a_group_that_would_not_fit_is_not_begun() -> None:
     assert found.elapsed_s < 9.0
 
 
-def test_answers_come_from_the_first_and_the_last_round_of_every_process() -> None:
+def test_an_answer_is_fetched_once_and_again_only_where_its_digest_is_another() -> None:
     laboratory = Laboratory()
     found = laboratory.measure()
-    assert laboratory.asked["fast", "answer"] == 2 * 3
+    assert laboratory.asked["fast", "answer"] == 1
     assert [len(answers) for answers in found.answers.values()] == [1, 1]
 
 
@@ -275,6 +276,12 @@ def test_an_answer_that_changes_is_kept_beside_the_first() -> None:
     found = laboratory.measure()
     assert [answer.records[0]["epochs"] for answer in found.answers["slow"]] == [1, 2]
     assert len(found.answers["fast"]) == 1
+
+
+def test_one_wrong_answer_among_all_the_timed_calls_is_kept() -> None:
+    laboratory = Laboratory()
+    laboratory.spoken = lambda name, call: 2 if name == "fast" and call == 9 else 1
+    assert len(laboratory.measure().answers["fast"]) == 2
 
 
 def test_answers_that_differ_in_type_alone_are_different() -> None:
@@ -296,7 +303,6 @@ def test_answers_that_differ_in_type_alone_are_different() -> None:
         ("call", SubjectRaised("slow", "Traceback"), "raised"),
         ("call", ClockError("stood still"), "clock"),
         ("prepare", SubjectRaised("slow", "Traceback"), "raised"),
-        ("answer", SubjectRaised("slow", "Traceback"), "raised"),
     ],
     ids=repr,
 )

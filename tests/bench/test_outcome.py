@@ -58,7 +58,7 @@ def seconds(low: float, high: float) -> Interval:
         (MEMORY, Interval(estimate=2e8, low=2e8, high=2e8), TargetState.MISSED),
         (SECOND, None, TargetState.NOTHING_MEASURED),
         (SECOND, seconds(float("nan"), float("nan")), TargetState.NOTHING_MEASURED),
-        (SECOND, Interval(estimate=1.0), TargetState.NOTHING_MEASURED),
+        (SECOND, Interval(estimate=1.0), TargetState.UNCLEAR),
     ],
 )
 def test_the_whole_interval_has_to_keep_the_target(

@@ -15,7 +15,7 @@ from bench.environment import Environment
 from bench.measurement import Failure, Resources
 from bench.reproduce import Collaborators, Request, announcement, reproduce
 from bench.result import Result, RowVerdict, TargetState
-from bench.scenario import SCENARIOS, SETTINGS
+from bench.scenario import SCENARIOS, SETTINGS, UNTIDY, UNTIDY_SPEC
 from bench.targets import Target
 from bench.worker import Memory
 from fixtures.spec import TreeSpec
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bench.measurement import Arm, Measurement, Plan
+    from bench.scenario import Setting
     from bench.trees import Variant
     from bench.worker import Answer, Call
 
@@ -75,6 +76,9 @@ class World:
     @contextlib.contextmanager
     def grow(self, spec: TreeSpec, _parent: Path, *, keep: bool) -> Iterator[StandInTree]:
         assert keep is False
+        if spec.untidiness:
+            yield StandInTree(spec)
+            return
         assert spec.wandb_share == spec.sidecar_share == 1.0
         self.events.append("grown")
         try:
@@ -91,8 +95,10 @@ class World:
     def measure(self, arms: Sequence[Arm], call: Call, plan: Plan, *, rng: random.Random) -> Measurement:
         assert call.outputs_dir == ROOT
         assert isinstance(rng, random.Random)
-        self.plans.append(plan)
         names = {arm.name for arm in arms}
+        if names == {one.name for one in UNTIDY.contestants} and "untidy" in self.events[-1]:
+            return self._answered(UNTIDY, variant_of(UNTIDY_SPEC))
+        self.plans.append(plan)
         # What is measured was announced just before.
         setting = next(one for one in SETTINGS if f": {one.name}, " in self.events[-1])
         if setting.name == self.interrupted_at:
@@ -101,7 +107,12 @@ class World:
         setting = replace(setting, scenarios=chosen)
         assert {one.name for one in setting.contestants} == names
         assert setting.is_cold == plan.cold
-        variant = variant_of(TreeSpec(wandb_share=1.0, metrics_share=0.0, sidecar_share=setting.sidecar_share))
+        return self._answered(
+            setting,
+            variant_of(TreeSpec(wandb_share=1.0, metrics_share=0.0, sidecar_share=setting.sidecar_share)),
+        )
+
+    def _answered(self, setting: Setting, variant: Variant) -> Measurement:
         answers: dict[str, Sequence[Answer]] = {
             one.name: (self.wrong[one.name](right_answer(one, variant)),)
             for one in setting.contestants
@@ -189,8 +200,8 @@ def test_the_result_is_kept_after_every_setting(tmp_path: Path) -> None:
     world = World()
     ran(world, tmp_path)
     counts = [len(result.settings) for result in world.kept]
-    assert counts == [1, 2, 3, 4, 5, 6, 7, 7]
-    assert [result.is_complete for result in world.kept] == [False] * 7 + [True]
+    assert counts == [1, 2, 3, 4, 5, 6, 7, 8, 8]
+    assert [result.is_complete for result in world.kept] == [False] * 8 + [True]
 
 
 def test_an_interruption_removes_the_tree_and_keeps_what_was_measured(tmp_path: Path) -> None:

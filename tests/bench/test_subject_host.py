@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.subject_host import ClockError, SubjectHost, plain_answer, serve, timed_call
+from bench.subject_host import ClockError, SubjectHost, digest_of, plain_answer, serve, timed_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,3 +124,35 @@ def test_a_subject_that_exits_is_told_with_its_traceback(
     monkeypatch.setattr("bench.subject_host.SubjectHost", lambda: host)
     (reply,) = replies_to({"do": "call", "outputs_dir": str(tmp_path), "config_filenames": []})
     assert "SystemExit: 3" in reply["text"]
+
+
+class Late:
+    """A record that computes its fields when they are read."""
+
+    def __init__(self, read: list[str]) -> None:
+        self._read = read
+
+    @property
+    def epochs(self) -> int:
+        self._read.append("epochs")
+        return 3
+
+
+def test_fields_that_are_computed_when_read_are_read_inside_the_time() -> None:
+    read: list[str] = []
+    ticks = iter(range(1, 10))
+
+    def clock() -> int:
+        read.append("clock")
+        return next(ticks)
+
+    timed_call(lambda *_: [Late(read), Late(read)], Path(), (), clock=clock)
+    assert read[0] == read[-1] == "clock"
+    assert read.count("epochs") >= 2
+
+
+def test_one_value_of_another_type_has_another_digest() -> None:
+    answers = [plain_answer([], [{"epochs": value}]) for value in (1, 1.0, True, 1)]
+    digests = [digest_of(answer) for answer in answers]
+    assert len(set(digests)) == 3
+    assert digests[0] == digests[3]

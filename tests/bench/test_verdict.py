@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from bench.statistics import MedianInterval, RatioEstimate
+from bench.statistics import RatioEstimate
 from bench.verdict import ExitCode, TargetVerdict, Verdict, exit_code_of, judge, judge_target, worst
 
 NAN = float("nan")
@@ -25,11 +25,6 @@ def between(low: float, high: float) -> RatioEstimate:
         degrees_of_freedom=5,
         method="processes",
     )
-
-
-def time_between(low: float, high: float) -> MedianInterval:
-    """A time with this interval."""
-    return MedianInterval(median=(low + high) / 2, low=low, high=high, confidence=0.95, values=6)
 
 
 @pytest.mark.parametrize(
@@ -95,17 +90,13 @@ def test_an_impossible_margin_is_refused(share: float) -> None:
     ],
 )
 def test_a_target_is_met_by_the_whole_interval(low: float, high: float, verdict: TargetVerdict) -> None:
-    assert judge_target(time_between(low, high), 1.0) is verdict
-
-
-def test_no_time_meets_no_target() -> None:
-    assert judge_target(None, 1.0) is TargetVerdict.NOTHING_MEASURED
+    assert judge_target(low, high, 1.0) is verdict
 
 
 @pytest.mark.parametrize("target", [0.0, -1.0, NAN, float("inf")])
 def test_an_impossible_target_is_refused(target: float) -> None:
     with pytest.raises(ValueError, match="a target above 0"):
-        judge_target(time_between(0.1, 0.2), target)
+        judge_target(0.1, 0.2, target)
 
 
 def test_only_a_pass_exits_with_zero() -> None:
