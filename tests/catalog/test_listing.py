@@ -1,0 +1,66 @@
+"""A catalog as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from catalog import listing
+from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Problem, SkippedCheckpoint
+
+ROOT = Path("outputs")
+ENTRY = CheckpointCatalogEntry(
+    checkpoint_path=ROOT / "exp" / "best.ckpt",
+    config_path=None,
+    display_name="best",
+    architecture="dbnet\x1b[31m",
+    backbone="unknown",
+    exp_name="exp",
+    epochs=3,
+    created_timestamp="20250101_0000",
+    hmean=0.5,
+    provenance={"hmean": "checkpoint"},
+)
+CATALOG = CheckpointCatalog(
+    outputs_dir=ROOT,
+    entries=[ENTRY],
+    skipped=[SkippedCheckpoint(ROOT / "x.ckpt", "why")],
+    problems=[Problem(path=ROOT / "x.ckpt", source="scan", expected="e", found="f", remedy="r")],
+)
+
+
+def test_a_table_has_a_heading_and_paths_below_the_tree_and_steers_no_terminal() -> None:
+    heading, row = listing.table(CATALOG.entries, ROOT).splitlines()
+    assert heading.split()[-1] == "checkpoint"
+    assert row.split()[-1] == "exp/best.ckpt"
+    assert "\x1b" not in row
+
+
+def test_a_summary_counts_what_the_table_leaves_unsaid() -> None:
+    assert listing.summary(CATALOG, 1).startswith("1 of 1 checkpoints shown, 1 left out, 1 problems")
+
+
+def test_details_name_the_source_of_each_told_field() -> None:
+    lines = {line.split()[0]: line.split()[1:] for line in listing.details(ENTRY).splitlines()}
+    assert lines["hmean"] == ["0.5", "checkpoint"]
+    assert lines["config_path"] == ["-"]
+
+
+def test_json_holds_every_field_and_what_was_left_out() -> None:
+    told = json.loads(listing.catalog_json(CATALOG, CATALOG.entries))
+    assert told["entries"][0]["checkpoint_path"] == "outputs/exp/best.ckpt"
+    assert told["skipped"] == [{"checkpoint_path": "outputs/x.ckpt", "reason": "why"}]
+
+
+def test_json_of_a_name_that_is_no_utf_8_is_escaped() -> None:
+    assert json.loads(listing.as_json({"path": Path("a\udcff"), "b\udcff": ["c\udcff"]})) == {
+        "path": "a\\udcff",
+        "b\\udcff": ["c\\udcff"],
+    }
+
+
+def test_coverage_counts_entries_by_source() -> None:
+    told = listing.coverage(CATALOG)
+    assert told["entries_by_source"] == {"checkpoint": 1}
+    assert told["without_metadata"] == [ENTRY.checkpoint_path]
+    assert "0 of 1" in listing.coverage_text(CATALOG)
