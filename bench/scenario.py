@@ -189,7 +189,7 @@ UNTIDY = Setting("untidy", 0.6, False, (), besides=(LEGACY, V2, ADAPTER))
 """Compared and not timed: nested experiments, odd names, older and damaged sidecars, links, wrong types."""
 
 UNTIDY_SPEC = TreeSpec(
-    experiments=8, checkpoints_per_experiment=3, checkpoint_bytes=1, sidecar_share=0.6, untidiness=1.0
+    experiments=8, checkpoints_per_experiment=3, checkpoint_bytes=10_000, sidecar_share=0.6, untidiness=1.0
 )
 
 SCENARIOS = {scenario.name: scenario for setting in SETTINGS for scenario in setting.scenarios}
