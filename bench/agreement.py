@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.equality import DISPLAY, Comparison, compare, listing_of, listing_of_expected
+from bench.equality import DISPLAY, Comparison, Difference, compare, listing_of, listing_of_expected
 from bench.result import EqualityOutcome, EqualityVerdict, RowVerdict
 
 if TYPE_CHECKING:
@@ -99,7 +99,16 @@ def _with_expected(one: Contestant, listing: Listing, variant: Variant) -> Compa
     expected = variant.expected_with_runs if one.is_asking_wandb else variant.expected
     right = listing_of_expected(expected, as_old_records=one.has_old_records)
     differences = compare(listing, right, fields=one.fields)
+    if not one.has_old_records:
+        differences += tuple(_untold(listing))
     return Comparison(one.name, EXPECTED, len(listing), one.fields, differences)
+
+
+def _untold(listing: Listing) -> Iterator[Difference]:
+    """What an answer in the new API's records has to tell beside them."""
+    for name, told in (("skipped", listing.skipped), ("problems", listing.problems)):
+        if told is None:
+            yield Difference("", name, "not told", "the paths that the contract asks for")
 
 
 def _with_each_other(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shutil
 import signal
@@ -46,7 +47,11 @@ _MORE_EXIT_CODES = "\n  130  interrupted; what was generated is removed, result.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: see `bench.verdict.ExitCode`, and 130 when interrupted."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         return int(options.command(options))
     except (TargetsError, ResultError) as error:
@@ -182,16 +187,23 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _show(result: Result, options: argparse.Namespace) -> None:
+    """Print a result; a reader that has seen enough (head, less) changes no verdict."""
+    try:
+        print(_rendered(result, options), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _rendered(result: Result, options: argparse.Namespace) -> str:
     if options.json:
         import msgspec
 
-        print(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
-    elif options.markdown:
-        print(markdown.render(result))
-    else:
-        width = shutil.get_terminal_size((120, 24)).columns
-        is_colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        print(terminal.render(result, width=width, is_colored=is_colored))
+        return msgspec.json.format(msgspec.json.encode(result), indent=1).decode()
+    if options.markdown:
+        return markdown.render(result)
+    width = shutil.get_terminal_size((120, 24)).columns
+    is_colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return terminal.render(result, width=width, is_colored=is_colored)
 
 
 def _list(_: argparse.Namespace) -> int:

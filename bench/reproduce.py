@@ -6,6 +6,7 @@ The result is handed on after every setting: a later failure loses nothing that 
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -18,9 +19,18 @@ from bench.agreement import examine
 from bench.arms import arms_of
 from bench.measurement import Plan
 from bench.outcome import WORDS, exit_code, judge, left_out
-from bench.result import Declared, Interval, Result, SettingRecord, TreeRecord
+from bench.result import (
+    Declared,
+    EqualityOutcome,
+    EqualityVerdict,
+    Interval,
+    Result,
+    SettingRecord,
+    TreeRecord,
+)
 from bench.rows import legacy_note, noise_of, range_of, rows_of
 from bench.scenario import CONFIG_FILENAMES, UNTIDY, UNTIDY_SPEC, chosen_settings
+from bench.trees import standing_in
 from bench.worker import Call
 
 if TYPE_CHECKING:
@@ -118,6 +128,11 @@ def announcement(request: Request) -> tuple[str, ...]:
     )
 
 
+TIMEOUT_S = 120.0
+QUICK_TIMEOUT_S = 20.0
+"""After which a call counts as hung: far above what legacy takes for the trees of a profile."""
+
+
 def reproduce(request: Request, collaborators: Collaborators) -> Result:
     """Measure every claim on every tree of the request, and judge.
 
@@ -188,11 +203,31 @@ class _Run:
         call = Call(variant.root, CONFIG_FILENAMES)
         with arms_of(setting.contestants, variant.runs, self._with.home, self._with.serve) as arms:
             plan = _plan(setting, budget_s, is_quick=self._request.is_quick)
+            before = standing_in(variant.root)
             measurement = self._with.measure(arms, call, plan, rng=self._rng)
+            changed = sorted(set(before.items()) ^ set(standing_in(variant.root).items()))
             agreement = examine(setting, variant, measurement)
             rows = rows_of(setting, variant, measurement, agreement)
             outcomes = self._targets(setting, rows, measurement, arms, call)
         self._keep(setting, variant, measurement, agreement, rows, outcomes)
+        if changed:
+            self._written(setting, variant, changed[0][0], len(changed))
+
+    def _written(self, setting: Setting, variant: Variant, path: str, count: int) -> None:
+        """A catalog never writes into the tree that it lists; whose doing it was, nobody can tell."""
+        below = os.path.relpath(path, variant.root)
+        outcome = EqualityOutcome(
+            setting=setting.name,
+            tree=variant.name,
+            left="the tree",
+            right="itself before",
+            entries=variant.listed,
+            fields=0,
+            differences=count,
+            verdict=EqualityVerdict.DIFFER,
+            reason=f"{below}: written, or removed, while its catalogs were measured",
+        )
+        self._result = with_changes(self._result, equality=(*self._result.equality, outcome))
 
     def _targets(
         self,
@@ -275,12 +310,20 @@ def _shares_of_budget(request: Request) -> Iterator[float]:
 
 
 def _plan(setting: Setting, budget_s: float, *, is_quick: bool) -> Plan:
+    timeout_s = QUICK_TIMEOUT_S if is_quick else TIMEOUT_S
     if not setting.scenarios:
-        return Plan(processes=1, rounds=1, warmups=0, budget_s=budget_s)
+        return Plan(processes=1, rounds=1, warmups=0, budget_s=budget_s, timeout_s=timeout_s)
     # Starting legacy takes longer than its calls on a quick run's small files: one process, several rounds.
     processes, rounds = (1, 5) if is_quick else (3, 1 if setting.is_first_call else 5)
     warmups = 0 if setting.is_first_call else 1
-    return Plan(processes=processes, rounds=rounds, warmups=warmups, budget_s=budget_s, cold=setting.is_cold)
+    return Plan(
+        processes=processes,
+        rounds=rounds,
+        warmups=warmups,
+        budget_s=budget_s,
+        cold=setting.is_cold,
+        timeout_s=timeout_s,
+    )
 
 
 def _unfinished_note(settings: Sequence[SettingRecord]) -> str | None:

@@ -45,6 +45,10 @@ def noise_of(setting: Setting, variant: Variant, measurement: Measurement) -> tu
     return () if itself is None else (Noise(setting=setting.name, tree=variant.name, ratio=itself),)
 
 
+LEAST_TIMES_FLOOR = 0.5
+"""Below this part of what reading, or stat-ing, its files takes, a catalog cannot have looked at them."""
+
+
 def timing_of(contestant: Contestant, measurement: Measurement, listed: int) -> Timing | None:
     """How long a contestant took for the whole catalog: the median round, and its interval."""
     times_ns = measurement.process_times_ns(contestant.name)
@@ -129,6 +133,9 @@ def _row(
     above_floor = _ratio(measurement, scenario.candidate, scenario.floor) if floor else None
     filled = replace(empty, reference=reference, candidate=candidate, floor=floor, ratio=speedup)
     filled = replace(filled, times_floor=above_floor.estimate if above_floor else None)
+    if above_floor is not None and above_floor.estimate < LEAST_TIMES_FLOOR:
+        remark = f"{scenario.candidate.name} took {above_floor.estimate:.2g} times the floor: it did not look"
+        return replace(empty, verdict=RowVerdict.NOTHING_MEASURED, remarks=(remark,))
     return replace(filled, verdict=_judge(claim, speedup), remarks=tuple(_remarks(claim, filled)))
 
 

@@ -82,7 +82,8 @@ def _settings(path: Path) -> Mapping[str, Any]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TargetsError(f"{path}: expected TOML, found {error}; mend the file") from error
-    settings = content.get("tool", {}).get("ckpt-bench", {})
+    tools = content.get("tool")
+    settings = tools.get("ckpt-bench") if isinstance(tools, dict) else None
     return settings if isinstance(settings, dict) else {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,15 @@ class Variant:
     def listed(self) -> int:
         """How many checkpoints a catalog must list."""
         return len(self.expected.entries)
+
+
+def standing_in(root: Path) -> dict[str, int]:
+    """What stands below `root`, with its time of modification in ns: a catalog leaves it as it is."""
+    found = {}
+    for folder, _, names in os.walk(root):
+        for path in (folder, *(os.path.join(folder, name) for name in names)):
+            found[path] = os.lstat(path).st_mtime_ns
+    return found
 
 
 class GrownTree:

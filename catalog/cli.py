@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from catalog.validator import ValidationReport
 
 PASSED, FOUND_FAULTS, USAGE = 0, 1, 2
+NOTHING_MATCHED = 1
 
 
 class UsageError(Exception):
@@ -101,6 +102,8 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
 
 def _build(options: argparse.Namespace) -> CheckpointCatalog:
     outputs_dir = Path(options.outputs_dir)
+    if not options.outputs_dir:
+        raise UsageError("expected the folder that holds your experiments, found an empty name")
     if not outputs_dir.exists():
         raise UsageError(f"{outputs_dir}: no such directory; name the folder that holds your experiments")
     builder = CheckpointCatalogBuilder(
@@ -127,13 +130,13 @@ def _list(options: argparse.Namespace) -> int:
     entries = selection.apply(catalog.entries)
     if options.json:
         print(listing.catalog_json(catalog, entries))
-        return PASSED
+        return PASSED if entries or selection == Selection() else NOTHING_MATCHED
     if entries:
         print(listing.table(entries, catalog.outputs_dir))
     print(listing.summary(catalog, len(entries)), file=sys.stderr)
     if catalog.problems or catalog.skipped:
         print(f"'ckpt-catalog problems {catalog.outputs_dir}' tells what and why", file=sys.stderr)
-    return PASSED
+    return PASSED if entries or selection == Selection() else NOTHING_MATCHED
 
 
 def _selection(options: argparse.Namespace) -> Selection:
@@ -146,7 +149,7 @@ def _selection(options: argparse.Namespace) -> Selection:
     return Selection(
         experiment=options.experiment,
         architecture=options.arch,
-        conditions=[parse_condition(text) for text in options.where],
+        conditions=tuple(parse_condition(text) for text in options.where),
         best=options.best,
         per=options.per,
         sort=options.sort,
@@ -164,7 +167,8 @@ def _show(options: argparse.Namespace) -> int:
 def _the_one(catalog: CheckpointCatalog, wanted: str) -> CheckpointCatalogEntry:
     """The entry that a person means. Raises `UsageError` where there is none, or more than one."""
     tail = Path(wanted).parts
-    exact = [entry for entry in catalog if entry.checkpoint_path == Path(wanted)]
+    whole = os.path.abspath(wanted)
+    exact = [entry for entry in catalog if os.path.abspath(entry.checkpoint_path) == whole]
     found = exact or [entry for entry in catalog if entry.checkpoint_path.parts[-len(tail) :] == tail]
     if len(found) == 1:
         return found[0]
@@ -217,7 +221,9 @@ def _validate(options: argparse.Namespace) -> int:
 def _index(options: argparse.Namespace) -> int:
     cache = CatalogCache()
     if options.action == "clear":
-        cache.clear()
+        left = cache.clear()
+        if left:
+            raise UsageError(f"{left[0]}: expected to delete it, found that this user may not; ask its owner")
     files = sorted(cache.index_dir.glob("*.index"))
     print(f"{cache.index_dir}: {len(files)} trees remembered, {sum(one.stat().st_size for one in files)} bytes")
     return PASSED

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from catalog.contract import accept_number
 from catalog.records import CheckpointCatalogEntry
 
 if TYPE_CHECKING:
@@ -58,11 +59,12 @@ def parse_condition(text: str) -> Condition:
     if name not in FIELDS:
         raise SelectionError(f"{text!r}: expected one of {', '.join(FIELDS)}, found {name!r}")
     if name not in NUMERIC_FIELDS:
-        return Condition(name, _OPERATORS[sign], value.strip("'\""))
-    try:
-        return Condition(name, _OPERATORS[sign], float(value))
-    except ValueError:
-        raise SelectionError(f"{text!r}: expected a number for {name}, found {value!r}") from None
+        plain = value.strip("'\"")
+        return Condition(name, _OPERATORS[sign], plain.capitalize() if name == "has_metadata" else plain)
+    accepted = accept_number(value)
+    if not isinstance(accepted, float):
+        raise SelectionError(f"{text!r}: expected a finite number for {name}, found {value!r}")
+    return Condition(name, _OPERATORS[sign], accepted)
 
 
 @dataclass(frozen=True, slots=True)

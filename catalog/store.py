@@ -141,12 +141,16 @@ class CatalogCache:
         except (OSError, OverflowError) as error:  # a time stamp beyond 64 bits cannot be written
             logger.debug("%s: not written (%s); only this process remembers", self.path(key), error)
 
-    def clear(self) -> None:
-        """Forget everything: this process's memories and the index files."""
+    def clear(self) -> list[Path]:
+        """Forget this process's memories and the index files; tell the files that could not be deleted."""
         self._memories.clear()
-        with contextlib.suppress(OSError):
-            for path in self.index_dir.glob(f"*{_SUFFIX}"):
+        left = []
+        for path in self.index_dir.glob(f"*{_SUFFIX}"):
+            try:
                 path.unlink(missing_ok=True)
+            except OSError:
+                left.append(path)
+        return left
 
 
 _GLOBAL = CatalogCache()

@@ -86,3 +86,11 @@ def test_a_tree_in_which_nothing_is_to_be_listed_measures_nothing() -> None:
     empty = variant_of(TreeSpec(experiments=0))
     agreement = examine(SIDECARS, empty, measurement_of(SIDECARS, empty))
     assert set(agreement.faults) == set(BY_NAME)
+
+
+def test_an_answer_that_keeps_skipped_or_problems_to_itself_is_wrong() -> None:
+    right = right_answer(BY_NAME["v2"], VARIANT)
+    agreement = examined(v2=[msgspec.structs.replace(right, problems=None)])
+    verdict, reason = agreement.faults["v2"]
+    assert verdict is RowVerdict.OUTPUTS_DIFFER
+    assert "problems" in reason

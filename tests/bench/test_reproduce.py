@@ -296,3 +296,11 @@ def test_the_announcement_names_trees_disk_and_time() -> None:
     for part in ("14 x 48 MB", "0.67 GB", "removed afterwards", "sidecars-cold", "60 s"):
         assert part in text
     assert "kept afterwards" in " ".join(announcement(request_of(is_kept=True)))
+
+
+def test_a_catalog_that_writes_into_its_tree_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = iter(range(1_000))
+    monkeypatch.setattr("bench.reproduce.standing_in", lambda root: {f"{root}/x": next(states)})
+    result = ran(World(), tmp_path)
+    assert result.exit_code == 3
+    assert any(one.left == "the tree" and "x: written" in one.reason for one in result.equality)

@@ -9,7 +9,7 @@ from bench.measurement import Failure, Measurement
 from bench.result import Row, RowVerdict
 from bench.rows import legacy_note, noise_of, range_of, rows_of, timing_of
 from bench.scenario import LEGACY, SETTINGS, V2
-from tests.bench.fakes import measurement_of, variant_of
+from tests.bench.fakes import TIMES_NS, measurement_of, variant_of
 
 SIDECARS = SETTINGS[0]
 VARIANT = variant_of()
@@ -111,3 +111,10 @@ def test_the_note_says_what_legacy_takes_here() -> None:
     assert note is not None
     assert "and not the 2-5 s that was claimed" in note
     assert legacy_note(()) is None
+
+
+def test_who_is_faster_than_looking_at_its_files_measured_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TIMES_NS, "v2", 20_000)  # 0.4 times the floor
+    row = first_row(measurement_of(SIDECARS, VARIANT))
+    assert (row.verdict, row.ratio) == (RowVerdict.NOTHING_MEASURED, None)
+    assert "did not look" in row.remarks[0]

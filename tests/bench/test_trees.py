@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.trees import grow
+from bench.trees import grow, standing_in
 from fixtures.spec import TreeSpec
 
 if TYPE_CHECKING:
@@ -44,3 +44,13 @@ def test_an_interruption_removes_the_tree(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), grow(SPEC, tmp_path, keep=False):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_stands_in_a_tree_changes_with_every_name_and_time(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("one")
+    before = standing_in(tmp_path)
+    assert standing_in(tmp_path) == before
+    os.utime(tmp_path / "a", ns=(0, 7))
+    assert standing_in(tmp_path) != before
+    (tmp_path / "b").symlink_to(tmp_path / "nowhere")
+    assert str(tmp_path / "b") in standing_in(tmp_path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from catalog.cli import FOUND_FAULTS, PASSED, USAGE, main
+from catalog.cli import FOUND_FAULTS, NOTHING_MATCHED, PASSED, USAGE, main
 from catalog.store import INDEX_DIR_VARIABLE
 from tests.catalog.trees import SIDECAR, changed, write
 
@@ -67,7 +67,8 @@ def test_list_filters_sorts_and_cuts(capsys: pytest.CaptureFixture[str]) -> None
         "two",
     ]
     assert [one["hmean"] for one in listed(capsys, "--sort=-hmean", "--limit", "2")] == [0.92, 0.91]
-    assert listed(capsys, "--arch", "pan") == []
+    code, out, _ = run(capsys, "list", "--json", "--arch", "pan")
+    assert (code, json.loads(out)["entries"]) == (NOTHING_MATCHED, [])
 
 
 def test_json_names_what_was_left_out_and_damaged(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,6 +87,7 @@ def test_show_tells_every_field_with_its_source(capsys: pytest.CaptureFixture[st
     assert code == PASSED
     assert told["hmean"] == ["0.92", "sidecar"]
     assert told["checkpoint_path"] == ["outputs/one/checkpoints/epoch=2.ckpt"]
+    assert run(capsys, "show", os.path.abspath("outputs/one/checkpoints/epoch=2.ckpt"))[1] == out
 
 
 @pytest.mark.usefixtures("outputs")
@@ -97,6 +99,8 @@ def test_show_tells_every_field_with_its_source(capsys: pytest.CaptureFixture[st
         (["list", "--sort", "speed"], "expected one of"),
         (["list", "--per", "experiment"], "--best"),
         (["list", "--limit", "-1"], "0 or more"),
+        (["list", "--where", "hmean>nan"], "finite"),
+        (["list", ""], "empty name"),
         (["list", "--config-name", "a/b"], "file names"),
         (["show", "epoch=2.ckpt"], "more of the path"),
         (["show", "other.ckpt"], "ckpt-catalog list"),
