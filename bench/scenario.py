@@ -138,6 +138,12 @@ SETTINGS: tuple[Setting, ...] = (
         is_for_every_tree=True,
     ),
     Setting(
+        "mix-cold",
+        0.5,
+        True,
+        (Scenario("mix-cold", "some sidecars, first load", V2, READ_FLOOR, "coverage"),),
+    ),
+    Setting(
         "header-warm",
         0.0,
         False,

@@ -200,8 +200,8 @@ def test_the_result_is_kept_after_every_setting(tmp_path: Path) -> None:
     world = World()
     ran(world, tmp_path)
     counts = [len(result.settings) for result in world.kept]
-    assert counts == [1, 2, 3, 4, 5, 6, 7, 8, 8]
-    assert [result.is_complete for result in world.kept] == [False] * 8 + [True]
+    assert counts == [1, 2, 3, 4, 5, 6, 7, 8, 9, 9]
+    assert [result.is_complete for result in world.kept] == [False] * 9 + [True]
 
 
 def test_an_interruption_removes_the_tree_and_keeps_what_was_measured(tmp_path: Path) -> None:
@@ -209,7 +209,12 @@ def test_an_interruption_removes_the_tree_and_keeps_what_was_measured(tmp_path: 
     with pytest.raises(KeyboardInterrupt):
         ran(world, tmp_path)
     assert world.events[-1] == "removed"
-    assert {row.setting for row in world.kept[-1].rows} == {"sidecars-warm", "sidecars-cold", "mix-warm"}
+    assert {row.setting for row in world.kept[-1].rows} == {
+        "sidecars-warm",
+        "sidecars-cold",
+        "mix-warm",
+        "mix-cold",
+    }
 
 
 def test_raw_samples_are_kept_and_answers_are_not(tmp_path: Path) -> None:
@@ -272,7 +277,7 @@ def test_trees_follow_each_other_and_share_the_budget(tmp_path: Path) -> None:
     assert [row.scenario for row in result.rows[: len(SCENARIOS)]] == list(SCENARIOS)
     assert len(result.rows) == len(SCENARIOS) + 6
     # The stand-in's clock stands still, so that the last setting of a tree still has all of its share.
-    assert world.plans[6].budget_s + world.plans[10].budget_s == pytest.approx(60.0)
+    assert world.plans[7].budget_s + world.plans[11].budget_s == pytest.approx(60.0)
 
 
 def test_what_legacy_cannot_know_is_declared_with_its_count(tmp_path: Path) -> None:
@@ -288,7 +293,7 @@ def test_what_legacy_cannot_know_is_declared_with_its_count(tmp_path: Path) -> N
 def test_a_first_call_is_the_only_one_of_its_process(tmp_path: Path) -> None:
     world = World()
     ran(world, tmp_path)
-    assert [(plan.warmups, plan.rounds) for plan in world.plans] == [(1, 5)] * 6 + [(0, 1)]
+    assert [(plan.warmups, plan.rounds) for plan in world.plans] == [(1, 5)] * 7 + [(0, 1)]
 
 
 def test_the_announcement_names_trees_disk_and_time() -> None:

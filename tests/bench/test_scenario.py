@@ -58,7 +58,7 @@ def test_without_cold_no_setting_is_cold() -> None:
     assert not any(one.is_cold for one in warm)
     every = chosen_settings(is_cold_wanted=True, is_quick=False, is_first_tree=True)
     assert every == SETTINGS
-    assert sum(one.is_cold for one in every) == 2
+    assert sum(one.is_cold for one in every) == 3
 
 
 def test_later_trees_have_the_rows_that_grow_with_size() -> None:
