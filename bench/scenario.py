@@ -171,7 +171,7 @@ SETTINGS: tuple[Setting, ...] = (
             )
             for latency_ms in WANDB_LATENCIES_MS
         ),
-        weight=1.5,
+        weight=2.0,
     ),
     Setting(
         "wandb-first-call",
