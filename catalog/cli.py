@@ -134,6 +134,9 @@ def _list(options: argparse.Namespace) -> int:
     if entries:
         print(listing.table(entries, catalog.outputs_dir))
     print(listing.summary(catalog, len(entries)), file=sys.stderr)
+    if not (catalog.entries or catalog.skipped or catalog.problems):
+        hint = "no name there ends in .ckpt; name the folder that holds your experiments"
+        print(f"{catalog.outputs_dir}: {hint}", file=sys.stderr)
     if catalog.problems or catalog.skipped:
         print(f"'ckpt-catalog problems {catalog.outputs_dir}' tells what and why", file=sys.stderr)
     return PASSED if entries or selection == Selection() else NOTHING_MATCHED
