@@ -7,6 +7,7 @@ import logging
 import os
 import stat
 import time
+from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from catalog.scan import Folder, Kind, Scanner, Tree
 from catalog.store import CatalogCache, global_cache, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -84,41 +85,65 @@ class CheckpointCatalogBuilder:
         return catalog
 
     def _build(self, begun_ns: int) -> CheckpointCatalog:
+        return self._remembered(begun_ns) if self.use_cache else self._anew(begun_ns)
+
+    def _anew(self, begun_ns: int) -> CheckpointCatalog:
+        tree = self._scan(Memory(), ignored=None)
+        unknown = recall(Memory(), tree, self._with.files).unknown
+        reader = Reader(tree, self.config_filenames, self._with.files, is_remembering=False)
+        return _assemble(self.outputs_dir, in_order({}, self._read(reader, unknown)), tree, begun_ns)
+
+    def _remembered(self, begun_ns: int) -> CheckpointCatalog:
         files = self._with.files
         cache = self._with.cache or global_cache()
         root = str(self.outputs_dir)
         key = key_of(root, self.config_filenames, self.use_wandb_fallback)
-        memory = cache.load(key) if self.use_cache else Memory()
+        memory = cache.load(key)
         taken_ns = files.now_ns()
-        scanner = Scanner(files, frozenset(self.config_filenames), cache.folder_below(root))
-        tree = scanner.scan(root, memory.folders)
-        if "" in tree.unreadable:
-            raise tree.unreadable[""]
+        tree = self._scan(memory, cache.folder_below(root))
         recalled = recall(memory, tree, files)
         if not recalled.is_whole:
-            reader = Reader(tree, self.config_filenames, files, self.use_cache)
-            answers = in_order(recalled.believed | self._read(reader, recalled.unknown))
-            if self.use_cache:
-                memory = remember(tree, answers, reader.signatures, memory, taken_ns)
+            reader = Reader(tree, self.config_filenames, files)
+            fresh = self._read(reader, recalled.unknown)
+            answers = in_order(recalled.believed, fresh)
+            earlier = memory
+            memory = remember(tree, recalled, fresh, answers, reader.signatures, earlier, taken_ns)
+            if memory is not earlier:
                 cache.save(key, memory)
-            else:
-                memory = Memory(answers=answers)
-        return _assemble(self.outputs_dir, memory, tree, begun_ns)
+        return _assemble(self.outputs_dir, memory.answers, tree, begun_ns)
+
+    def _scan(self, memory: Memory, ignored: str | None) -> Tree:
+        """Walk the tree. Raises `PermissionError` where not even the outputs directory can be listed."""
+        scanner = Scanner(self._with.files, frozenset(self.config_filenames), ignored)
+        tree = scanner.scan(str(self.outputs_dir), memory.folders)
+        if "" in tree.unreadable:
+            raise tree.unreadable[""]
+        return tree
 
     def _read(self, reader: Reader, unknown: Sequence[tuple[Folder, str, Kind]]) -> dict[str, Remembered]:
         """Fresh answers by path: by the files first, then for all that still lacks something by its runs."""
         fresh: dict[str, Remembered] = {}
         wanting: list[Evidence] = []
+        if not unknown:
+            return fresh
+        # Its patterns take longer to compile than a remembered catalog to answer.
+        from catalog.shortcut import by_sidecar
+
+        progress = self._with.progress
         for done, (folder, name, kind) in enumerate(unknown):
-            if self._with.progress is not None:
-                self._with.progress(done, len(unknown))
+            if progress is not None:
+                progress(done, len(unknown))
+            found = by_sidecar(reader, folder, name, kind)
+            if found is not None:
+                fresh[found.answer.path] = found
+                continue
             evidence = Evidence(reader, folder.path, name, kind)
             answer = _dangling(evidence) if kind == "nothing" else merge(evidence)
             fresh[evidence.path] = _remembered(answer, evidence)
             if self.use_wandb_fallback and evidence.is_run_wanted:
                 wanting.append(evidence)
-        if self._with.progress is not None:
-            self._with.progress(len(unknown), len(unknown))
+        if progress is not None:
+            progress(len(unknown), len(unknown))
         if wanting:
             self._ask_runs(wanting, fresh)
         return fresh
@@ -163,9 +188,17 @@ def _is_there(outputs_dir: Path) -> bool:
     return True
 
 
-def in_order(answers: dict[str, Remembered]) -> dict[str, Remembered]:
-    """The answers by path in the contract's total order; those without an entry come last, by path."""
-    return dict(sorted(answers.items(), key=_position))
+def in_order(believed: Mapping[str, Remembered], fresh: Mapping[str, Remembered]) -> dict[str, Remembered]:
+    """All answers by path in the contract's total order; those without an entry come last, by path.
+
+    The believed ones stand in that order already; a few fresh ones find their places among them.
+    """
+    items = list(believed.items())
+    if len(fresh) * 16 > len(items):
+        return dict(sorted((*items, *fresh.items()), key=_position))
+    for item in fresh.items():
+        insort(items, item, key=_position)
+    return dict(items)
 
 
 def _position(item: tuple[str, Remembered]) -> tuple[bool, str, str, int, str, str]:
@@ -203,9 +236,11 @@ def _refused(tree: Tree, path: str, error: OSError) -> Problem:
     )
 
 
-def _assemble(outputs_dir: Path, memory: Memory, tree: Tree, begun_ns: int) -> CheckpointCatalog:
+def _assemble(
+    outputs_dir: Path, remembered: Mapping[str, Remembered], tree: Tree, begun_ns: int
+) -> CheckpointCatalog:
     """The catalog of answers that stand in its order already."""
-    answers = [one.answer for one in memory.answers.values()]
+    answers = [one.answer for one in remembered.values()]
     problems = [_refused(tree, path, error) for path, error in tree.unreadable.items()]
     for answer in answers:
         problems += answer.problems

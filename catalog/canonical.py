@@ -7,14 +7,14 @@ same structure. Anchors, tags, comments, block scalars, merge keys, repeated key
 `safe_dump` never writes are not proven here: the caller hands them to PyYAML.
 
 Without anchors the top-level entries cannot see each other. So a document is split at its top-level
-keys into *sections*. The checkpoints of one experiment share most of theirs, and the rest but for
-their numbers: neither is read line by line twice.
+keys into *sections*, and a section that was read before is not read again: the checkpoints of one
+experiment share most of theirs.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -31,9 +31,6 @@ from catalog.scalars import (
     Unproven,
     resolve,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 MAX_BYTES: Final = 100_000
 """No longer document is taken: a node takes a byte or more, so none passes the contract's limit of nodes."""
@@ -59,47 +56,27 @@ _LINE = re.compile(
     rf"(?:({NUMBER})|({WORD})|({SINGLE}|{DOUBLE}|{PLAIN}|\[\]|\{{\}}))?\n"
     r"|.*\n"
 )
-_NUMBER_ENTRY = re.compile(rf":[ ]({NUMBER})\n")
-
 _Mapping: TypeAlias = dict[object, object]
 _Collection: TypeAlias = _Mapping | list[object]
 _Enclosing: TypeAlias = list[tuple[_Collection, int]]  # outermost first, each with its column
 _Line: TypeAlias = tuple[str, str, str, str, str, str]
-_Key = TypeVar("_Key")
 
 _NOTHING: Final = object()
-_SLOT: Final = "a number"  # told from an equal text by identity
 
 _number = msgspec.json.Decoder().decode  # reads NUMBER as int() and float() do, in a quarter of the time
-
-
-class _Memo(Generic[_Key]):
-    """Mappings that were made of texts, up to `budget_chars` of text; then it begins anew."""
-
-    def __init__(self, budget_chars: int) -> None:
-        self._budget_chars = budget_chars
-        self._size_chars = 0
-        self._known: dict[_Key, _Mapping] = {}
-        self.get = self._known.get
-
-    def put(self, key: _Key, value: _Mapping, size_chars: int) -> None:
-        self._size_chars += size_chars
-        if self._size_chars > self._budget_chars:
-            self._known.clear()
-            self._size_chars = size_chars
-        self._known[key] = value
 
 
 class CanonicalReader:
     """Reads canonical documents, and remembers what makes the next ones faster.
 
-    `budget_chars` bounds each of its two memories, in characters of the texts that they stand for. What
-    it returns shares its inner collections with later answers: they are for reading only.
+    `budget_chars` bounds its memory, in characters of the sections that it holds; beyond that it begins
+    anew. What it returns shares its inner collections with later answers: they are for reading only.
     """
 
     def __init__(self, budget_chars: int = 2**18) -> None:
-        self._sections: _Memo[str] = _Memo(budget_chars)
-        self._templates: _Memo[tuple[str, ...]] = _Memo(budget_chars)
+        self._budget_chars = budget_chars
+        self._size_chars = 0
+        self._sections: dict[str, _Mapping] = {}
 
     def parse(self, data: bytes) -> _Mapping | None:
         """What `yaml.safe_load` returns, where that is proven; else `None`. Never raises."""
@@ -125,55 +102,17 @@ class CanonicalReader:
 
     def _read(self, section: str) -> _Mapping:
         """The entries of a section, nearly always one. Raises `Unproven`, `msgspec.DecodeError`."""
-        text = section + "\n"
-        parts = _NUMBER_ENTRY.split(text)
-        entries = _build(_LINE.findall(text), _number) if len(parts) == 1 else self._fill_in(parts, text)
-        self._sections.put(section, entries, len(section))
+        entries = _build(_LINE.findall(section + "\n"))
+        self._size_chars += len(section)
+        if self._size_chars > self._budget_chars:
+            self._sections.clear()
+            self._size_chars = len(section)
+        self._sections[section] = entries
         return entries
 
-    def _fill_in(self, parts: list[str], text: str) -> _Mapping:
-        """The entries of a section by a template; `parts` alternates what surrounds numbers with them."""
-        skeleton = tuple(parts[::2])
-        numbers = parts[1::2]
-        template = self._templates.get(skeleton)
-        if template is None:
-            lines = _LINE.findall(text)
-            slots: list[str] = []
-            template = _build(lines, lambda number: _slot(slots, number))
-            if slots != numbers:
-                return _build(lines, _number)  # what looks like a number's entry is part of a text
-            self._templates.put(skeleton, template, len(text))
-        return _fill(template, iter(_number(f"[{','.join(numbers)}]")))
 
-
-def _slot(slots: list[str], number: str) -> str:
-    slots.append(number)
-    return _SLOT
-
-
-def _fill(template: _Mapping, numbers: Iterator[object]) -> _Mapping:
-    """A copy of the template with the numbers in its slots, in the order of the text."""
-    return {
-        key: next(numbers)
-        if value is _SLOT
-        else value
-        if isinstance(value, str)
-        else _fill_inside(value, numbers)
-        for key, value in template.items()
-    }
-
-
-def _fill_inside(value: object, numbers: Iterator[object]) -> object:
-    if isinstance(value, dict):
-        return _fill(value, numbers)
-    return [_fill_inside(item, numbers) for item in value] if isinstance(value, list) else value
-
-
-def _build(lines: list[_Line], read_number: Callable[[str], object]) -> _Mapping:
-    """The mapping that the lines of a section make; `read_number` gives the value of a key's number.
-
-    Raises `Unproven`, `msgspec.DecodeError`.
-    """
+def _build(lines: list[_Line]) -> _Mapping:
+    """The mapping that the lines of a section make. Raises `Unproven`, `msgspec.DecodeError`."""
     root: _Mapping = {}
     mapping = root
     items: list[object] | None = None  # the sequence that the last line stood in, if it was in one
@@ -193,7 +132,7 @@ def _build(lines: list[_Line], read_number: Callable[[str], object]) -> _Mapping
             key = _key(other_key, enclosing[-1][1]) if other_key else WORDS.get(plain_key, plain_key)
         value: object = None
         if number:
-            value = read_number(number) if has_key else _number(number)
+            value = _number(number)
         elif word:
             value = WORDS.get(word, word)
         elif other:

@@ -41,6 +41,11 @@ def candidates(folder: str, stem: str, config_filenames: tuple[str, ...]) -> Ite
     """
     for suffix in OWN_CONFIG_SUFFIXES:
         yield folder, stem + suffix
+    yield from shared_candidates(folder, config_filenames)
+
+
+def shared_candidates(folder: str, config_filenames: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Those of the candidates that all checkpoints of a folder share."""
     for above in hydra_folders(folder):
         yield above, HYDRA_CONFIG[1]
     for holder in (folder, *folders_above(folder)[:1]):

@@ -152,11 +152,15 @@ def accept_moment(value: object) -> object:
         return SILENT
     if isinstance(value, str):
         try:
-            value = dt.datetime.fromisoformat(value)
+            moment = dt.datetime.fromisoformat(value)
         except ValueError:
             return UNUSABLE
+        if value[4:5] == value[7:8] == "-" and value[13:14] == ":":  # as nearly all are written
+            return f"{value[:4]}{value[5:7]}{value[8:10]}_{value[11:13]}{value[14:16]}"
+        value = moment
     if isinstance(value, dt.datetime):
-        return f"{value.year:04}{value.month:02}{value.day:02}_{value.hour:02}{value.minute:02}"
+        written = value.isoformat(timespec="minutes")
+        return f"{written[:4]}{written[5:7]}{written[8:10]}_{written[11:13]}{written[14:16]}"
     if isinstance(value, dt.date):
         return f"{value.year:04}{value.month:02}{value.day:02}_0000"
     return UNUSABLE

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog import config, names, sidecar
-from catalog.contract import HYDRA_CONFIG, WANDB_SOURCES, Source
+from catalog.contract import HYDRA_CONFIG, OWN_CONFIG_SUFFIXES, WANDB_SOURCES, Source
 from catalog.documents import DocumentError, parse_document, read_bytes, unreadable
 from catalog.filesystem import FileSystem, Signature
 from catalog.records import Problem, ProblemSource
@@ -55,6 +55,8 @@ class Reader:
     signatures: dict[str, Signature] = field(default_factory=dict)
     configs: dict[str, Document | Problem | None] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
+    _last_read: tuple[str, bytes] = ("", b"")
+    _shared_configs: dict[str, str | None] = field(default_factory=dict)
 
     def signature(self, path: str) -> Signature:
         """The signature of a path below the outputs directory, taken once a build."""
@@ -64,13 +66,21 @@ class Reader:
             found = self.signatures[path] = self.files.signature(self.tree.absolute(path))
             return found
 
+    def data(self, path: str) -> bytes:
+        """The bytes of a metadata file; the last one is kept for who asks again. Raises `OSError`."""
+        known_path, data = self._last_read
+        if known_path != path:
+            # The signature is older than the content: a change in between is seen at the next build.
+            if self.is_remembering:
+                self.signature(path)
+            data = read_bytes(self.tree.absolute(path))
+            self._last_read = (path, data)
+        return data
+
     def document(self, path: str) -> object:
         """The value of a metadata file. Raises `DocumentError`."""
-        # The signature is older than the content: a change in between is seen at the next build.
-        if self.is_remembering:
-            self.signature(path)
         try:
-            data = read_bytes(self.tree.absolute(path))
+            data = self.data(path)
         except OSError as error:
             raise unreadable(error) from error
         # Its patterns take longer to compile than a remembered catalog to answer.
@@ -79,14 +89,31 @@ class Reader:
         value = canonical.parse(data) if path.endswith(".yaml") else None
         return parse_document(path, data) if value is None else value
 
-    def absolute_path(self, path: str | None) -> Path | None:
-        """A path below the outputs directory as an object, made once: many checkpoints share a config."""
-        if path is None:
-            return None
+    def absolute_path(self, path: str) -> Path:
+        """A path below the outputs directory as an object, made once: checkpoints share folders and configs."""
         known = self.paths.get(path)
         if known is None:
             known = self.paths[path] = Path(self.tree.absolute(path))
         return known
+
+    def config_path(self, folder: str, file_name: str) -> str | None:
+        """Where the config of a checkpoint stands below the outputs directory."""
+        names_here = self.tree.folders[folder].files
+        stem = names.stem_of(file_name)
+        for suffix in OWN_CONFIG_SUFFIXES:
+            if stem + suffix in names_here:
+                return f"{folder}/{stem}{suffix}" if folder else stem + suffix
+        if folder not in self._shared_configs:
+            found = config.shared_candidates(folder, self.config_filenames)
+            self._shared_configs[folder] = next(
+                (
+                    f"{above}/{name}" if above else name
+                    for above, name in found
+                    if self.tree.has_file(above, name)
+                ),
+                None,
+            )
+        return self._shared_configs[folder]
 
     def config(self, path: str) -> Document | Problem | None:
         """A config file's document, why there is none, or `None` for an empty one."""
@@ -167,12 +194,7 @@ class Evidence:
 
     def config_path(self) -> str | None:
         """Where the checkpoint's config stands below the outputs directory."""
-        tree = self.reader.tree
-        stem = names.stem_of(self.file_name)
-        for folder, name in config.candidates(self.folder, stem, self.reader.config_filenames):
-            if tree.has_file(folder, name):
-                return f"{folder}/{name}" if folder else name
-        return None
+        return self.reader.config_path(self.folder, self.file_name)
 
     def hydra_config_path(self) -> str | None:
         """Where the checkpoint's Hydra config stands below the outputs directory."""

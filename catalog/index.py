@@ -9,18 +9,19 @@ rules: git's index (racy entries), Borg's files cache, ccache issue 1215.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from catalog.config import folders_above, hydra_folders
-from catalog.filesystem import FileSystem, Signature, is_settled
+from catalog.filesystem import ABSENT, FileSystem, Signature, is_settled
 from catalog.merge import Answer
 from catalog.scan import Folder, Kind, Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class Remembered(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -49,7 +50,7 @@ class Memory(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Recall:
-    """What of a memory still holds: the believed answers, and the checkpoints that must be read."""
+    """What of a memory still holds: the believed answers, in its order, and the checkpoints to be read."""
 
     believed: dict[str, Remembered] = field(default_factory=dict)
     unknown: list[tuple[Folder, str, Kind]] = field(default_factory=list)
@@ -59,52 +60,77 @@ class Recall:
 
 def recall(memory: Memory, tree: Tree, files: FileSystem) -> Recall:
     """Compare a memory with a fresh walk, and with a fresh stat of every file that an answer depends on."""
-    changed_files = {
-        path
-        for path, signature in memory.dependencies.items()
-        if signature is None or files.signature(tree.absolute(path)) != signature
-    }
+    changed_files = _changed_files(memory, tree, files)
     now_ns = files.now_ns()
-    if not changed_files and _is_same_tree(memory, tree) and not _has_expired(memory, now_ns):
+    doubted = {
+        path
+        for path, known in memory.answers.items()
+        if (known.expires_ns is not None and known.expires_ns <= now_ns)
+        or (changed_files and not changed_files.isdisjoint(known.dependencies))
+    }
+    is_same_tree = not tree.listed and not tree.unreadable and len(tree.folders) == len(memory.folders)
+    if not is_same_tree:
+        doubted |= _moved(memory, tree)
+    elif not changed_files and not doubted:
         return Recall(believed=memory.answers, is_whole=True)
-    changed_folders = _changed_folders(memory, tree)
-    found = Recall()
-    for folder in tree.folders.values():
-        if not folder.checkpoints:
+    believed = memory.answers.copy()
+    for path in doubted:
+        del believed[path]
+    if is_same_tree:
+        return Recall(believed, [_found(tree, path) for path in doubted])
+    unknown = [
+        (folder, name, kind)
+        for folder in tree.folders.values()
+        for name, kind in folder.checkpoints.items()
+        if folder.below(name) not in believed
+    ]
+    return Recall(believed, unknown)
+
+
+def _changed_files(memory: Memory, tree: Tree, files: FileSystem) -> set[str]:
+    """The dependencies that are not what they were, or that nothing vouches for."""
+    changed = set()
+    stat = files.stat
+    prefix = tree.root if tree.root.endswith("/") else f"{tree.root}/"
+    for path, signature in memory.dependencies.items():
+        if signature is None:
+            changed.add(path)
             continue
-        is_moved = bool(changed_folders) and not changed_folders.isdisjoint(_surroundings(folder.path))
-        for name, kind in folder.checkpoints.items():
-            path = folder.below(name)
-            known = memory.answers.get(path)
-            if (
-                known is None
-                or is_moved
-                or known.kind != kind
-                or (changed_files and not changed_files.isdisjoint(known.dependencies))
-                or (known.expires_ns is not None and known.expires_ns <= now_ns)
-            ):
-                found.unknown.append((folder, name, kind))
-            else:
-                found.believed[path] = known
-    return found
-
-
-def _is_same_tree(memory: Memory, tree: Tree) -> bool:
-    return not tree.listed and not tree.unreadable and len(tree.folders) == len(memory.folders)
-
-
-def _has_expired(memory: Memory, now_ns: int) -> bool:
-    return any(one.expires_ns is not None and one.expires_ns <= now_ns for one in memory.answers.values())
-
-
-def _changed_folders(memory: Memory, tree: Tree) -> set[str]:
-    """The folders in which the names of readable files are not what they were."""
-    changed = {path for path in memory.folders if path not in tree.folders}
-    for path in tree.listed:
-        known = memory.folders.get(path)
-        if known is None or known.files != tree.folders[path].files:
+        try:
+            found = stat(path if path[:1] == os.sep else prefix + path)
+        except (OSError, ValueError):
+            if signature != ABSENT:
+                changed.add(path)
+            continue
+        if signature != (found.st_mode, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns):
             changed.add(path)
     return changed
+
+
+def _moved(memory: Memory, tree: Tree) -> set[str]:
+    """The answers whose checkpoint is gone, is of another kind, or has other names around it."""
+    changed = {path for path in memory.folders if path not in tree.folders}
+    for path in tree.listed:
+        before = memory.folders.get(path)
+        if before is None or before.files != tree.folders[path].files:
+            changed.add(path)
+    moved = set()
+    for path, known in memory.answers.items():
+        above, _, name = path.rpartition("/")
+        folder = tree.folders.get(above)
+        if (
+            folder is None
+            or folder.checkpoints.get(name) != known.kind
+            or (changed and not changed.isdisjoint(_surroundings(above)))
+        ):
+            moved.add(path)
+    return moved
+
+
+def _found(tree: Tree, path: str) -> tuple[Folder, str, Kind]:
+    above, _, name = path.rpartition("/")
+    folder = tree.folders[above]
+    return folder, name, folder.checkpoints[name]
 
 
 def _surroundings(folder: str) -> Iterable[str]:
@@ -114,22 +140,57 @@ def _surroundings(folder: str) -> Iterable[str]:
 
 def remember(
     tree: Tree,
+    recalled: Recall,
+    fresh: Mapping[str, Remembered],
     answers: dict[str, Remembered],
-    signatures: dict[str, Signature],
+    signatures: Mapping[str, Signature],
     earlier: Memory,
     taken_ns: int,
 ) -> Memory:
     """The memory of a build: what was read now with its signatures, what was believed with its earlier ones.
 
-    `answers` stand in the order of the catalog; `taken_ns` is the time before the first of `signatures`
-    was taken.
+    `answers` are the believed and the fresh ones in the order of the catalog; `taken_ns` is the time before
+    the first of `signatures` was taken. It is `earlier` itself where nothing is new.
     """
-    dependencies: dict[str, Signature | None] = {}
-    for remembered in answers.values():
-        for path in remembered.dependencies:
-            signature = signatures.get(path)
-            if signature is None:
-                dependencies[path] = earlier.dependencies[path]
-            else:
-                dependencies[path] = signature if is_settled(signature, taken_ns) else None
-    return Memory(folders=tree.folders, dependencies=dependencies, answers=answers)
+    dependencies = earlier.dependencies.copy()
+    for path in _no_longer_wanted(recalled, fresh, signatures, earlier):
+        dependencies.pop(path, None)
+    overtaken = _overtaken(recalled, signatures, earlier)
+    for path, signature in signatures.items():
+        is_sure = is_settled(signature, taken_ns) and path not in overtaken
+        dependencies[path] = signature if is_sure else None
+    memory = Memory(tree.folders, dependencies, answers)
+    return earlier if memory == earlier else memory
+
+
+def _no_longer_wanted(
+    recalled: Recall, fresh: Mapping[str, Remembered], signatures: Mapping[str, Signature], earlier: Memory
+) -> set[str]:
+    """The dependencies of answers that were doubted, and of no answer that is given now."""
+    paths: set[str] = set()
+    for path in earlier.answers.keys() - recalled.believed.keys():
+        paths.update(earlier.answers[path].dependencies)
+    paths.difference_update(signatures)
+    for remembered in (fresh, recalled.believed):
+        if paths:
+            for one in remembered.values():
+                paths.difference_update(one.dependencies)
+    return paths
+
+
+def _overtaken(recalled: Recall, signatures: Mapping[str, Signature], earlier: Memory) -> set[str]:
+    """The files that changed after their believed answers were held against them, and were then read anew.
+
+    Nothing vouches for both the old answers and the new ones, so that all of them are read again.
+    """
+    changed = {
+        path for path, signature in signatures.items() if earlier.dependencies.get(path, signature) != signature
+    }
+    if not changed:
+        return changed
+    return {
+        path
+        for one in recalled.believed.values()
+        if not changed.isdisjoint(one.dependencies)
+        for path in changed.intersection(one.dependencies)
+    }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, printable
+from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Provenance, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,20 +20,18 @@ _COLUMNS = ("epochs", "hmean", "score", "created", "architecture", "backbone", "
 
 def as_json(value: object) -> str:
     """Any of the records as JSON; a path whose bytes are no UTF-8 shows them as escapes."""
-    return msgspec.json.encode(_encodable(value), enc_hook=_path_text).decode()
+    try:
+        return msgspec.json.encode(value, enc_hook=_plain).decode()
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_escaped(msgspec.to_builtins(value, enc_hook=_plain))).decode()
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Provenance) else _path_text(value)
 
 
 def _path_text(value: object) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode()
-
-
-def _encodable(value: object) -> object:
-    """The value itself, or, where a name in it is no UTF-8, its plain form with such names escaped."""
-    try:
-        msgspec.json.encode(value, enc_hook=_path_text)
-    except UnicodeEncodeError:
-        return _escaped(msgspec.to_builtins(value, enc_hook=_path_text))
-    return value
 
 
 def _escaped(value: Any) -> Any:

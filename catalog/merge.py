@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from catalog.contract import (
 )
 from catalog.evidence import Document, Evidence, problem_source
 from catalog.names import stem_of
-from catalog.records import UNKNOWN, CheckpointCatalogEntry, Problem, SkippedCheckpoint
+from catalog.records import UNKNOWN, CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,23 +67,6 @@ class _Findings:
                     self.evidence.is_run_wanted |= is_run_asked and not is_run
                     return
         self.evidence.is_run_wanted |= is_run_asked
-
-    def look_first(self, content: Mapping[Any, Any], rows: FirstLook) -> None:
-        """Take what the first key of each row tells; leave everything doubtful to `ask`."""
-        told, provenance, source = self.told, self.provenance, Source.SIDECAR.value
-        for row, steps in rows:
-            value: object = content
-            for step in steps:
-                if type(value) is not dict:
-                    break
-                value = value.get(step)
-            else:
-                if value is None:
-                    continue
-                accepted = row.rule.accept(value)
-                if accepted is not SILENT and accepted is not UNUSABLE:
-                    told[row.field] = accepted
-                    provenance[row.field] = source
 
     def tell(self, name: str, value: object, source: Source) -> None:
         self.told[name] = value
@@ -159,26 +143,11 @@ def _described(value: object) -> str:
     return f"a {type(value).__name__}"
 
 
-FirstLook = tuple[tuple[Row, tuple[str, ...]], ...]
-"""Rows whose first key in a sidecar can be tried before anything else, with that key's steps."""
-
-SIDECAR_FIRST: FirstLook = tuple(
-    (row, row.places[0].keys[0].steps) for row in FIELDS if row.places[0].source is Source.SIDECAR
-)
-
-
-def merge(evidence: Evidence, first_look: FirstLook = SIDECAR_FIRST) -> Answer:
-    """One checkpoint's answer, by the contract's table.
-
-    `first_look` is the fast path: rows whose first key tells at once need no walk through their places.
-    An empty one gives the same answer.
-    """
+def merge(evidence: Evidence) -> Answer:
+    """One checkpoint's answer, by the contract's table."""
     findings = _Findings(evidence)
-    for document in findings.documents(Source.SIDECAR) if first_look else ():
-        findings.look_first(document.content, first_look)
     for row in FIELDS:
-        if row.field not in findings.told:
-            findings.ask(row)
+        findings.ask(row)
     if "created_timestamp" not in findings.told:
         findings.tell("created_timestamp", _modified(findings), Source.FILE)
     _ask_score(findings)
@@ -194,16 +163,23 @@ def merge(evidence: Evidence, first_look: FirstLook = SIDECAR_FIRST) -> Answer:
 def _entry(findings: _Findings, path: Path) -> CheckpointCatalogEntry:
     evidence = findings.evidence
     told = findings.told
+    config_path = evidence.config_path()
     return CheckpointCatalogEntry(
         checkpoint_path=path,
-        config_path=evidence.reader.absolute_path(evidence.config_path()),
+        config_path=None if config_path is None else evidence.reader.absolute_path(config_path),
         display_name=stem_of(evidence.file_name),
         architecture=told.pop("architecture", UNKNOWN),
         backbone=told.pop("backbone", UNKNOWN),
         has_metadata=not METADATA_SOURCES.isdisjoint(findings.provenance.values()),
-        provenance=findings.provenance,
+        provenance=shared_provenance(tuple(findings.provenance.items())),
         **told,
     )
+
+
+@lru_cache(maxsize=256)
+def shared_provenance(told: tuple[tuple[str, str], ...]) -> Provenance:
+    """The record of who told which field; most checkpoints of a tree share a few."""
+    return Provenance(dict(told))
 
 
 def _modified(findings: _Findings) -> str:

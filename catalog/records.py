@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 """What `architecture` and `backbone` say where no source tells them."""
 
+_NOTHING_TOLD: Mapping[str, str] = {}
+
 MonitorMode = Literal["min", "max"]
 ProblemSource = Literal["scan", "sidecar", "checkpoint", "wandb", "config"]
 
@@ -24,6 +26,27 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\
 def printable(text: str) -> str:
     """Escape what could steer a terminal: names and values in a tree are somebody else's text."""
     return _CONTROL_CHARACTERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class Provenance(Mapping[str, str]):
+    """Which source told each field. Read-only: the entries of many checkpoints share one, and so do builds."""
+
+    __slots__ = ("_told",)
+
+    def __init__(self, told: Mapping[str, str] = _NOTHING_TOLD) -> None:
+        self._told = dict(told)
+
+    def __getitem__(self, field: str) -> str:
+        return self._told[field]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._told)
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    def __repr__(self) -> str:
+        return f"Provenance({self._told!r})"
 
 
 class CheckpointCatalogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -48,7 +71,7 @@ class CheckpointCatalogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False
     monitor_mode: MonitorMode | None = None
     score: float | None = None
     has_metadata: bool = False
-    provenance: Mapping[str, str] = msgspec.field(default_factory=dict)
+    provenance: Provenance = Provenance()
 
     def to_display_option(self) -> str:
         """One line for a list of choices: what it is, then in brackets how it did."""

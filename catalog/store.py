@@ -8,26 +8,28 @@ the last one wins, and every one of them wrote a right answer.
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import itertools
 import logging
 import os
 import sys
 import time
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from catalog.index import Memory
+from catalog.names import CHECKPOINT_SUFFIX
+from catalog.records import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 logger = logging.getLogger(__name__)
 
 INDEX_DIR_VARIABLE = "CKPT_CATALOG_INDEX_DIR"
-READER_VERSION = 1
+READER_VERSION = 2
 """Raised with every change of what a build answers or of how it is stored; older files are then rebuilt."""
 
 _MAGIC = b"ckpt-catalog index\n"
@@ -35,6 +37,8 @@ _HEADER_BYTES = len(_MAGIC) + 4 + 4
 _SUFFIX = ".index"
 _TEMPORARY = ".index-part"
 _ABANDONED_S = 60.0
+_NOWHERE = Path(os.devnull) / "ckpt-catalog"  # nothing is found there, and nothing can be written
+_parts = itertools.count()
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -49,14 +53,17 @@ class Key(msgspec.Struct, frozen=True):
 
     @property
     def digest(self) -> str:
-        """The name of this key's file, without suffix."""
-        return hashlib.sha256(msgspec.msgpack.encode(msgspec.structs.astuple(self))).hexdigest()[:32]
+        """The name of this key's file, without suffix; keys that share one replace each other's file."""
+        # A cryptographic digest would take longer to import than a small catalog to answer.
+        told = msgspec.msgpack.encode(msgspec.structs.astuple(self))
+        return f"{zlib.crc32(told):08x}{zlib.crc32(told[::-1]):08x}"
 
 
 _WANDB_VARIABLES = (
     "HOME",
     "NETRC",
     "WANDB_BASE_URL",
+    "WANDB_CONFIG_DIR",
     "WANDB_DIR",
     "WANDB_ENTITY",
     "WANDB_IDENTITY_TOKEN_FILE",
@@ -93,16 +100,31 @@ def _encodable(path: str) -> str:
 
 
 def default_index_dir(environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder for index files: `CKPT_CATALOG_INDEX_DIR`, else the user's cache folder."""
+    """The folder for index files: `CKPT_CATALOG_INDEX_DIR`, else the user's cache folder.
+
+    Where the user has none, a folder that cannot be: only the process remembers then.
+    """
     if chosen := environment.get(INDEX_DIR_VARIABLE):
         return Path(chosen)
-    if sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        base = Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    home = environment.get("HOME") or _home_of_user()
+    if sys.platform == "win32":
+        base = environment.get("LOCALAPPDATA") or (home and f"{home}/AppData/Local")
+    elif sys.platform == "darwin":
+        base = home and f"{home}/Library/Caches"
     else:
-        base = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "ckpt-catalog"
+        chosen = environment.get("XDG_CACHE_HOME", "")
+        base = chosen if os.path.isabs(chosen) else home and f"{home}/.cache"
+    return Path(base) / "ckpt-catalog" if base else _NOWHERE
+
+
+def _home_of_user() -> str | None:
+    """The home folder where no variable tells it."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except (ImportError, KeyError):
+        return None
 
 
 class CatalogCache:
@@ -169,7 +191,7 @@ def clear_global_cache() -> None:
 def _read(path: Path, key: Key) -> Memory | None:
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         logger.warning("%s: expected a readable index, found: %s; the tree is read anew", path, error.strerror)
@@ -185,36 +207,62 @@ def _read(path: Path, key: Key) -> Memory | None:
 
 def _write(path: Path, data: bytes) -> None:
     """Replace a file as a whole; a writer that is killed leaves the earlier one. Raises `OSError`."""
-    import tempfile
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    descriptor, name = tempfile.mkstemp(prefix=path.stem + ".", suffix=_TEMPORARY, dir=path.parent)
+    _sweep(path.parent)
+    part = f"{path.with_suffix('')}.{os.getpid()}.{next(_parts)}{_TEMPORARY}"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-        os.replace(name, path)
+        os.replace(part, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(name)
+            os.unlink(part)
         raise
 
 
-def _sweep(path: Path) -> None:
-    """Delete what killed writers left; a living one is done long before its file is that old."""
-    for left in path.parent.glob(f"*{_TEMPORARY}"):
+def _sweep(folder: Path) -> None:
+    """Delete what killed writers left: their process is gone, or they would long be done."""
+    for left in folder.glob(f"*{_TEMPORARY}"):
         with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+            if not _is_running(left.name.split(".")[1]) or time.time() - left.stat().st_mtime > _ABANDONED_S:
                 left.unlink()
 
 
-def _encode(key: Key, memory: Memory) -> bytes:
-    prefix = _prefix(key)
-    encoder = msgspec.msgpack.Encoder(enc_hook=lambda path: str(path)[len(prefix) :])
+def _is_running(process_id: str) -> bool:
+    """Whether a writer may still be at work; one on another machine loses its file, and no answer by that."""
+    if os.name != "posix" or not process_id.isdecimal():
+        return True
     try:
-        payload = encoder.encode((key, memory))
+        os.kill(int(process_id), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _encode(key: Key, memory: Memory) -> bytes:
+    """An index file: head, checksum, then the key, the provenances that entries refer to, and the memory."""
+    provenances: dict[int, int] = {}
+    told: list[dict[str, str]] = []
+    prefix_chars = len(_prefix(key))
+
+    def plain(value: object) -> object:
+        if isinstance(value, Provenance):
+            number = provenances.get(id(value))
+            if number is None:
+                number = provenances[id(value)] = len(told)
+                told.append(dict(value))
+            return number
+        return str(value)[prefix_chars:]
+
+    encode = msgspec.msgpack.Encoder(enc_hook=plain).encode
+    try:
+        body = encode(memory)
     except UnicodeEncodeError:
-        payload = encoder.encode((key, _without_undecodable_names(memory)))
+        body = encode(_without_undecodable_names(memory))
+    payload = encode((key, told, msgspec.Raw(body)))
     return b"".join(
         (_MAGIC, READER_VERSION.to_bytes(4, "big"), zlib.crc32(payload).to_bytes(4, "big"), payload)
     )
@@ -230,12 +278,32 @@ def _decode(data: bytes, key: Key) -> Memory:
     payload = memoryview(data)[_HEADER_BYTES:]
     if zlib.crc32(payload) != int.from_bytes(data[_HEADER_BYTES - 4 : _HEADER_BYTES], "big"):
         raise ValueError("its checksum does not hold")
-    prefix = _prefix(key)
-    decoder = msgspec.msgpack.Decoder(tuple[Key, Memory], dec_hook=lambda _, path: Path(prefix + path))
-    written_for, memory = decoder.decode(payload)
+    written_for, told, body = _ENVELOPE.decode(payload)
     if written_for != key:
         raise ValueError("it was written for another tree or other options")
-    return memory
+    return _memory_decoder(_prefix(key), [Provenance(one) for one in told]).decode(body)
+
+
+_ENVELOPE = msgspec.msgpack.Decoder(tuple[Key, list[dict[str, str]], msgspec.Raw])
+
+
+def _memory_decoder(prefix: str, provenances: Sequence[Provenance]) -> msgspec.msgpack.Decoder[Memory]:
+    """Reads a memory whose paths are below `prefix`. Its `decode` raises `MsgspecError`."""
+    shared: dict[str, Path] = {}
+
+    def rich(wanted: type, value: Any) -> object:
+        if wanted is Provenance:
+            return provenances[value]
+        known = shared.get(value)
+        if known is not None:
+            return known
+        if not value.endswith(CHECKPOINT_SUFFIX):  # a config, which many share
+            return shared.setdefault(value, Path(prefix + value))
+        folder, _, name = value.rpartition("/")
+        above = shared.get(folder) or shared.setdefault(folder, Path(prefix + folder))
+        return above / name
+
+    return msgspec.msgpack.Decoder(Memory, dec_hook=rich)
 
 
 def _prefix(key: Key) -> str:

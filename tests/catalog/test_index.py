@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 import pytest
 
-from catalog.filesystem import ABSENT, SETTLING_NS, FileSystem, Signature
+from catalog.filesystem import SETTLING_NS, FileSystem, Signature
 from catalog.index import Memory, Recall, Remembered, recall, remember
 from catalog.merge import Answer
 from catalog.scan import Folder, Tree
@@ -16,14 +16,25 @@ OLD: Signature = (1, 2, 3, 4, 5)
 NOW_NS = 100 * SETTLING_NS
 
 
-@dataclass(frozen=True)
-class Files(FileSystem):
+class Status(NamedTuple):
+    """What a stat tells."""
+
+    st_mode: int
+    st_ino: int
+    st_size: int
+    st_mtime_ns: int
+    st_ctime_ns: int
+
+
+def files_of(standing: dict[str, Signature]) -> FileSystem:
     """A file system of a dictionary."""
 
-    standing: dict[str, Signature] = field(default_factory=dict)
+    def stat(path: str) -> Status:
+        if path not in standing:
+            raise FileNotFoundError(path)
+        return Status(*standing[path])
 
-    def signature(self, path: str) -> Signature:
-        return self.standing.get(path, ABSENT)
+    return FileSystem(stat=stat, now_ns=lambda: NOW_NS)
 
 
 def folder(path: str, *files: str, checkpoints: tuple[str, ...] = ()) -> Folder:
@@ -45,7 +56,7 @@ MEMORY = Memory(
     dependencies={SIDECAR: OLD},
     answers={"exp/checkpoints/a.ckpt": ANSWERED},
 )
-FILES = Files(now_ns=lambda: NOW_NS, standing={f"root/{SIDECAR}": OLD})
+FILES = files_of({f"root/{SIDECAR}": OLD})
 
 
 def recalled(*, memory: Memory = MEMORY, tree: Tree | None = None, files: FileSystem = FILES) -> Recall:
@@ -67,11 +78,11 @@ def test_each_part_of_a_signature_counts(position: int) -> None:
     other = list(OLD)
     other[position] += 1
     changed = (other[0], other[1], other[2], other[3], other[4])
-    assert not is_believed(recalled(files=Files(standing={f"root/{SIDECAR}": changed})))
+    assert not is_believed(recalled(files=files_of({f"root/{SIDECAR}": changed})))
 
 
 def test_a_file_that_vanished_is_a_change() -> None:
-    assert not is_believed(recalled(files=Files()))
+    assert not is_believed(recalled(files=files_of({})))
 
 
 def test_a_dependency_that_had_not_settled_vouches_for_nothing() -> None:
@@ -111,10 +122,43 @@ def test_an_answer_is_believed_until_it_expires(expires_ns: int, believed: bool)
     assert is_believed(recalled(memory=memory)) == believed
 
 
+def remembered(
+    fresh: dict[str, Remembered], signatures: dict[str, Signature], *believed: str, earlier: Memory = MEMORY
+) -> Memory:
+    """The memory after a build that believed some answers and read others."""
+    found = Recall({path: earlier.answers[path] for path in believed})
+    return remember(
+        tree_of(*FOLDERS), found, fresh, found.believed | fresh, signatures, earlier, taken_ns=NOW_NS
+    )
+
+
+A = "exp/checkpoints/a.ckpt"
+
+
 def test_what_is_read_gets_its_new_signature_and_what_is_believed_keeps_its_own() -> None:
     fresh = msgspec.structs.replace(ANSWERED, dependencies=("new", "racy"))
-    answers = {"exp/checkpoints/a.ckpt": ANSWERED, "b.ckpt": fresh}
-    racy = (1, 2, 3, NOW_NS, 5)
-    memory = remember(tree_of(*FOLDERS), answers, {"new": OLD, "racy": racy}, MEMORY, NOW_NS)
+    memory = remembered({"b.ckpt": fresh}, {"new": OLD, "racy": (1, 2, 3, NOW_NS, 5)}, A)
     assert memory.dependencies == {SIDECAR: OLD, "new": OLD, "racy": None}
-    assert list(memory.answers) == ["exp/checkpoints/a.ckpt", "b.ckpt"]
+    assert list(memory.answers) == [A, "b.ckpt"]
+
+
+def test_what_no_answer_depends_on_any_more_is_forgotten() -> None:
+    fresh = msgspec.structs.replace(ANSWERED, dependencies=("new",))
+    assert remembered({A: fresh}, {"new": OLD}).dependencies == {"new": OLD}
+    assert remembered({"b.ckpt": fresh}, {"new": OLD}).dependencies == {"new": OLD}, "a.ckpt is gone"
+
+
+def test_what_is_shared_stays_while_one_answer_depends_on_it() -> None:
+    both = msgspec.structs.replace(MEMORY, answers={A: ANSWERED, "b.ckpt": ANSWERED})
+    assert remembered({}, {}, "b.ckpt", earlier=both).dependencies == {SIDECAR: OLD}
+
+
+def test_a_shared_file_that_changed_during_the_build_vouches_for_nobody() -> None:
+    fresh = msgspec.structs.replace(ANSWERED, dependencies=(SIDECAR,))
+    memory = remembered({"b.ckpt": fresh}, {SIDECAR: (1, 9, 3, 4, 5)}, A)
+    assert memory.dependencies == {SIDECAR: None}, "a.ckpt was answered from what stood there before"
+
+
+def test_a_build_that_learnt_nothing_new_leaves_the_memory_as_it_is() -> None:
+    racy = msgspec.structs.replace(MEMORY, dependencies={SIDECAR: None})
+    assert remembered({A: ANSWERED}, {SIDECAR: (1, 2, 3, NOW_NS, 5)}, earlier=racy) is racy

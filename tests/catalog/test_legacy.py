@@ -16,7 +16,7 @@ import torch
 from omegaconf import OmegaConf
 
 from catalog.legacy import build_legacy_catalog
-from catalog.records import CheckpointCatalog, CheckpointCatalogEntry
+from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Provenance
 from tests.catalog.trees import HYDRA, SIDECAR, changed, without, write
 
 STATE_KEY = "ModelCheckpoint{{'monitor': {monitor!r}, 'mode': {mode!r}, 'train_time_interval': {interval!r}}}"
@@ -497,7 +497,7 @@ def test_a_checkpoint_tells_epoch_and_metrics(tree: Tree) -> None:
     metrics = {"hmean": torch.tensor(0.5), "precision": np.float32(0.25), "recall": 1}
     entry = tree.checkpoint(saved(cleval_metrics=metrics)).entry()
     assert (entry.epochs, entry.hmean, entry.precision, entry.recall) == (4, 0.5, 0.25, 1.0)
-    assert (entry.has_metadata, entry.provenance) == (False, {})
+    assert (entry.has_metadata, entry.provenance) == (False, Provenance())
 
 
 @pytest.mark.parametrize("epoch", [torch.tensor(6), np.int64(6), torch.tensor(6.0, dtype=torch.bfloat16)])

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from catalog import listing
-from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Problem, SkippedCheckpoint
+from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
 
 ROOT = Path("outputs")
 ENTRY = CheckpointCatalogEntry(
@@ -19,7 +19,7 @@ ENTRY = CheckpointCatalogEntry(
     epochs=3,
     created_timestamp="20250101_0000",
     hmean=0.5,
-    provenance={"hmean": "checkpoint"},
+    provenance=Provenance({"hmean": "checkpoint"}),
 )
 CATALOG = CheckpointCatalog(
     outputs_dir=ROOT,

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Problem, SkippedCheckpoint, printable
+from catalog.records import (
+    CheckpointCatalog,
+    CheckpointCatalogEntry,
+    Problem,
+    Provenance,
+    SkippedCheckpoint,
+    printable,
+)
 
 
 def entry(**changes: Any) -> CheckpointCatalogEntry:
@@ -86,9 +94,12 @@ def test_what_was_found_cannot_be_changed() -> None:
     ],
 )
 def test_a_record_survives_its_journey_through_json(record: msgspec.Struct) -> None:
-    # Paths travel as text: the index and other processes read them back so.
-    sent = msgspec.json.encode(record, enc_hook=str)
-    back = msgspec.json.decode(sent, type=type(record), dec_hook=lambda kind, text: kind(text))
+    # Paths travel as text, and provenance as a mapping.
+    def plain(value: object) -> object:
+        return dict(value) if isinstance(value, Provenance) else str(value)
+
+    sent = msgspec.json.encode(record, enc_hook=plain)
+    back = msgspec.json.decode(sent, type=type(record), dec_hook=lambda kind, told: kind(told))
     assert back == record
 
 
@@ -116,3 +127,11 @@ def test_a_problem_with_a_whole_file_names_no_key() -> None:
 )
 def test_what_steers_a_terminal_is_escaped_and_plain_text_is_not(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_who_told_what_can_be_read_and_not_changed() -> None:
+    told = Provenance({"epochs": "sidecar"})
+    assert (dict(told), told["epochs"], len(told)) == ({"epochs": "sidecar"}, "sidecar", 1)
+    assert copy.deepcopy(told) == told, "as pickle does it, for those who send entries to other processes"
+    with pytest.raises(TypeError):
+        told["epochs"] = "file"  # type: ignore[index]  # what is tested

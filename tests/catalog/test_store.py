@@ -11,7 +11,7 @@ import pytest
 
 from catalog.index import Memory, Remembered
 from catalog.merge import Answer
-from catalog.records import CheckpointCatalogEntry, Problem, SkippedCheckpoint
+from catalog.records import CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
 from catalog.scan import Folder
 from catalog.store import (
     INDEX_DIR_VARIABLE,
@@ -41,7 +41,7 @@ def memory_below(root: Path, name: str = "a.ckpt") -> Memory:
         created_timestamp="20250101_0000",
         hmean=0.1 + 0.2,
         monitor_mode="max",
-        provenance={"epochs": "sidecar"},
+        provenance=Provenance({"epochs": "sidecar"}),
     )
     problem = Problem(path=root / "exp" / name, source="sidecar", key="k", expected="e", found="f", remedy="r")
     answers = {
@@ -84,7 +84,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "foreign": lambda _: b"SQLite format 3\0" + b"x" * 100,
     "truncated": lambda data: data[: len(data) // 2],
     "flipped": lambda data: data[:-9] + bytes([data[-9] ^ 4]) + data[-8:],
-    "newer reader": lambda data: data.replace(b"index\n\0\0\0\1", b"index\n\0\0\0\2"),
+    "newer reader": lambda data: data.replace(b"index\n\0\0\0", b"index\n\0\0\1"),
 }
 
 

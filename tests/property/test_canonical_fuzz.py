@@ -1,4 +1,4 @@
-"""The fast reader against PyYAML: what it takes is what `yaml.safe_load` returns, and it takes enough.
+"""The fast readers against PyYAML: what they take is what `yaml.safe_load` returns, and they take enough.
 
 `python -m tests.property.test_canonical_fuzz --documents 100000` runs the mutations at length.
 """
@@ -14,6 +14,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from catalog.canonical import CanonicalReader
+from catalog.excerpt import Excerpt, ExcerptReader
+from catalog.scalars import WORDS, Unproven
+from fixtures.documents import document_bytes
+from fixtures.draw import draw
+from fixtures.plan import Document
+from fixtures.spec import scale
 from tests.property.canonical_mutations import mutated
 from tests.property.canonical_strategies import dumped, v1_records
 
@@ -38,12 +44,64 @@ def told_by_pyyaml(data: bytes) -> str:
     return told if by_libyaml == told else f"told as {told} or {by_libyaml}"
 
 
+def excerpt_by_pyyaml(data: bytes) -> dict[str, object]:
+    """The fields of an excerpt by `yaml.safe_load`, `additional` as a mapping. Raises what it raises."""
+    told = yaml.safe_load(data)
+    if repr(told) != repr(yaml.load(data, Loader=yaml.CSafeLoader)) or told["schema_version"] != "1.0":
+        raise ValueError
+    metrics = told["metrics"]
+    loss = metrics.get("validation_loss")
+    return {
+        "architecture": told["model"]["architecture"],
+        "encoder": told["model"]["encoder"]["model_name"],
+        "exp_name": told["exp_name"],
+        "created_at": told["created_at"],
+        "epoch": told["training"]["epoch"],
+        "hmean": float(metrics["hmean"]),
+        "precision": float(metrics["precision"]),
+        "recall": float(metrics["recall"]),
+        "validation_loss": None if loss is None else float(loss),
+        "monitor": told["checkpointing"]["monitor"],
+        "mode": told["checkpointing"]["mode"],
+        "additional": metrics.get("additional_metrics") or {},
+    }
+
+
+def is_right_excerpt(taken: Excerpt, data: bytes) -> bool:
+    """Whether an excerpt tells what PyYAML tells, key by key of its additional metrics."""
+    try:
+        expected = excerpt_by_pyyaml(data)
+    # PyYAML's constructors let ValueError and others through.
+    except Exception:  # noqa: BLE001
+        return False
+    additional = expected.pop("additional")
+    assert isinstance(additional, dict)
+    for key, value in additional.items():
+        if isinstance(key, str) and key not in WORDS and repr(_additional(taken, key)) != repr(_number(value)):
+            return False
+    told = taken._asdict()
+    keys = {line.partition(":")[0] for line in told.pop("additional").split("\n") if line}
+    return len(keys) == len(additional) and repr(told) == repr({name: expected[name] for name in told})
+
+
+def _number(value: object) -> object:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else "no number"
+
+
+def _additional(taken: Excerpt, key: str) -> object:
+    try:
+        return taken.additional_metric(key)
+    except Unproven:
+        return "no number"
+
+
 @dataclass
 class Tally:
-    """What a run saw: documents, those that were taken, and those that were taken wrongly."""
+    """What a run saw: documents, those that a reader took (whole, or for an excerpt), and took wrongly."""
 
     documents: int = 0
     taken: int = 0
+    excerpts: int = 0
     differences: list[bytes] = field(default_factory=list)
 
 
@@ -54,14 +112,20 @@ class Comparison:
         self.tally = Tally()
         self.warm = CanonicalReader()
         self.forgetful = CanonicalReader(budget_chars=500)
+        self.warm_excerpts = ExcerptReader()
+        self.forgetful_excerpts = ExcerptReader(memo_chars=500)
 
     def check(self, data: bytes) -> None:
-        """Read `data` with all three, and with PyYAML if one of them took it."""
+        """Read `data` with all of them, and with PyYAML if one of them took it."""
         taken = CanonicalReader().parse(data)
         answers = {repr(taken), repr(self.warm.parse(data)), repr(self.forgetful.parse(data))}
+        excerpt = ExcerptReader().read(data)
+        again = (self.warm_excerpts.read(data), self.forgetful_excerpts.read(data))
         self.tally.documents += 1
         self.tally.taken += taken is not None
-        if answers != {"None"} and answers != {told_by_pyyaml(data)}:
+        self.tally.excerpts += excerpt is not None
+        is_right = answers == {"None"} or answers == {told_by_pyyaml(data)}
+        if not is_right or again != (excerpt, excerpt) or (excerpt and not is_right_excerpt(excerpt, data)):
             self.tally.differences.append(data)
 
 
@@ -78,6 +142,16 @@ def drawn_documents(count: int) -> list[bytes]:
     return documents
 
 
+def generated_documents(count: int) -> list[bytes]:
+    """Sidecars as the fixtures write them: what a tree is full of."""
+    plan = draw(scale(count))
+    return [
+        document_bytes(node)
+        for path, node in plan.nodes.items()
+        if isinstance(node, Document) and path.endswith(".metadata.yaml")
+    ]
+
+
 def compared(documents: list[bytes]) -> Tally:
     """All the documents, read and compared."""
     comparison = Comparison()
@@ -89,7 +163,7 @@ def compared(documents: list[bytes]) -> Tally:
 def fuzzed(count: int, seed: int) -> Tally:
     """`count` damaged documents, read and compared."""
     rng = random.Random(seed)
-    corpus = drawn_documents(200)
+    corpus = drawn_documents(200) + generated_documents(200)
     comparison = Comparison()
     for _ in range(count):
         comparison.check(mutated(corpus, rng))
@@ -102,11 +176,18 @@ def test_nineteen_of_twenty_dumped_records_are_taken_and_all_as_pyyaml_reads_the
     assert tally.taken >= 0.95 * tally.documents
 
 
+def test_a_generated_tree_is_read_by_excerpts_alone() -> None:
+    tally = compared(generated_documents(100))
+    assert tally.differences == []
+    assert tally.excerpts == tally.documents == 100
+
+
 def test_damaged_documents_are_left_alone_or_read_as_pyyaml_reads_them() -> None:
     tally = fuzzed(_SUITE_DOCUMENTS, seed=20_250_801)
     assert tally.differences == []
     assert tally.documents == _SUITE_DOCUMENTS
     assert tally.taken >= tally.documents / 10
+    assert tally.excerpts >= tally.documents / 40
 
 
 def main() -> None:
@@ -117,7 +198,8 @@ def main() -> None:
     arguments = parser.parse_args()
     tally = fuzzed(arguments.documents, arguments.seed)
     sys.stdout.write(
-        f"documents {tally.documents}, taken {tally.taken}, differences {len(tally.differences)}\n"
+        f"documents {tally.documents}, taken whole {tally.taken}, excerpts taken {tally.excerpts}, "
+        f"differences {len(tally.differences)}\n"
     )
     sys.stdout.writelines(f"{data!r}\n" for data in tally.differences[:10])
     raise SystemExit(bool(tally.differences))
