@@ -13,17 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from catalog import collector
 from catalog.config import check_config_filenames
 from catalog.contract import DEFAULT_CONFIG_FILENAMES
 from catalog.documents import unreadable
 from catalog.evidence import Evidence, Reader
 from catalog.filesystem import FileSystem
-from catalog.index import Memory, Remembered, recall, remember
+from catalog.index import Memory, recall, remember
+from catalog.keys import key_of
 from catalog.merge import Answer, merge
 from catalog.records import CheckpointCatalog, Problem
 from catalog.scan import Folder, Kind, Scanner, Tree
-from catalog.store import CatalogCache, global_cache, key_of
+from catalog.store import CatalogCache, global_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -120,9 +123,9 @@ class CheckpointCatalogBuilder:
             raise tree.unreadable[""]
         return tree
 
-    def _read(self, reader: Reader, unknown: Sequence[tuple[Folder, str, Kind]]) -> dict[str, Remembered]:
+    def _read(self, reader: Reader, unknown: Sequence[tuple[Folder, str, Kind]]) -> dict[str, Answer]:
         """Fresh answers by path: by the files first, then for all that still lacks something by its runs."""
-        fresh: dict[str, Remembered] = {}
+        fresh: dict[str, Answer] = {}
         wanting: list[Evidence] = []
         if not unknown:
             return fresh
@@ -135,11 +138,10 @@ class CheckpointCatalogBuilder:
                 progress(done, len(unknown))
             found = by_sidecar(reader, folder, name, kind)
             if found is not None:
-                fresh[found.answer.path] = found
+                fresh[found.path] = found
                 continue
             evidence = Evidence(reader, folder.path, name, kind)
-            answer = _dangling(evidence) if kind == "nothing" else merge(evidence)
-            fresh[evidence.path] = _remembered(answer, evidence)
+            fresh[evidence.path] = _dangling(evidence) if kind == "nothing" else merge(evidence)
             if self.use_wandb_fallback and evidence.is_run_wanted:
                 wanting.append(evidence)
         if progress is not None:
@@ -148,7 +150,7 @@ class CheckpointCatalogBuilder:
             self._ask_runs(wanting, fresh)
         return fresh
 
-    def _ask_runs(self, wanting: Sequence[Evidence], fresh: dict[str, Remembered]) -> None:
+    def _ask_runs(self, wanting: Sequence[Evidence], fresh: dict[str, Answer]) -> None:
         """Merge anew, with what their runs tell, the checkpoints that lack something."""
         # Most trees need no run, and W&B's share of the code is the largest to load.
         from catalog.fallback import RunAsker
@@ -158,7 +160,7 @@ class CheckpointCatalogBuilder:
         for evidence in wanting:
             delay_ns = delays.get(evidence.path)
             expires_ns = None if delay_ns is None else now_ns + delay_ns
-            fresh[evidence.path] = _remembered(merge(evidence), evidence, expires_ns)
+            fresh[evidence.path] = msgspec.structs.replace(merge(evidence), expires_ns=expires_ns)
 
 
 def build_catalog(
@@ -188,7 +190,7 @@ def _is_there(outputs_dir: Path) -> bool:
     return True
 
 
-def in_order(believed: Mapping[str, Remembered], fresh: Mapping[str, Remembered]) -> dict[str, Remembered]:
+def in_order(believed: Mapping[str, Answer], fresh: Mapping[str, Answer]) -> dict[str, Answer]:
     """All answers by path in the contract's total order; those without an entry come last, by path.
 
     The believed ones stand in that order already; a few fresh ones find their places among them.
@@ -201,17 +203,13 @@ def in_order(believed: Mapping[str, Remembered], fresh: Mapping[str, Remembered]
     return dict(items)
 
 
-def _position(item: tuple[str, Remembered]) -> tuple[bool, str, str, int, str, str]:
-    path, remembered = item
-    entry = remembered.answer.entry
+def _position(item: tuple[str, Answer]) -> tuple[bool, str, str, int, str, str]:
+    path, answer = item
+    entry = answer.entry
     if entry is None:
         return (True, "", "", 0, "", path)
     name = path.rpartition("/")[2]
     return (False, entry.architecture, entry.backbone, entry.epochs, name, path)
-
-
-def _remembered(answer: Answer, evidence: Evidence, expires_ns: int | None = None) -> Remembered:
-    return Remembered(answer, evidence.kind, tuple(dict.fromkeys(evidence.dependencies)), expires_ns)
 
 
 def _dangling(evidence: Evidence) -> Answer:
@@ -222,7 +220,7 @@ def _dangling(evidence: Evidence) -> Answer:
         found="a link that leads nowhere, or a special file",
         remedy="delete it, or restore what it leads to",
     )
-    return Answer(evidence.path, None, None, [problem])
+    return Answer(evidence.path, None, None, (problem,), evidence.kind, ())
 
 
 def _refused(tree: Tree, path: str, error: OSError) -> Problem:
@@ -236,18 +234,16 @@ def _refused(tree: Tree, path: str, error: OSError) -> Problem:
     )
 
 
-def _assemble(
-    outputs_dir: Path, remembered: Mapping[str, Remembered], tree: Tree, begun_ns: int
-) -> CheckpointCatalog:
+def _assemble(outputs_dir: Path, answers: Mapping[str, Answer], tree: Tree, begun_ns: int) -> CheckpointCatalog:
     """The catalog of answers that stand in its order already."""
-    answers = [one.answer for one in remembered.values()]
     problems = [_refused(tree, path, error) for path, error in tree.unreadable.items()]
-    for answer in answers:
-        problems += answer.problems
+    for answer in answers.values():
+        if answer.problems:
+            problems += answer.problems
     return CheckpointCatalog(
         outputs_dir=outputs_dir,
-        entries=[answer.entry for answer in answers if answer.entry is not None],
-        skipped=[answer.skipped for answer in answers if answer.skipped is not None],
+        entries=[answer.entry for answer in answers.values() if answer.entry is not None],
+        skipped=[answer.skipped for answer in answers.values() if answer.skipped is not None],
         problems=sorted(set(problems), key=lambda one: (str(one.path), one.key)),
         catalog_build_time_seconds=(time.perf_counter_ns() - begun_ns) / 1e9,
     )

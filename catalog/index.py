@@ -24,18 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-class Remembered(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One checkpoint's answer, what the checkpoint was, and the files that the answer depends on.
-
-    `expires_ns` is the time (ns since 1970) after which a run that had not finished is asked again.
-    """
-
-    answer: Answer
-    kind: Kind
-    dependencies: tuple[str, ...]
-    expires_ns: int | None = None
-
-
 class Memory(msgspec.Struct, frozen=True):
     """A tree as it was: folders and answers by path below it, and the signatures that vouch for them.
 
@@ -45,14 +33,14 @@ class Memory(msgspec.Struct, frozen=True):
 
     folders: dict[str, Folder] = {}
     dependencies: dict[str, Signature | None] = {}
-    answers: dict[str, Remembered] = {}
+    answers: dict[str, Answer] = {}
 
 
 @dataclass(slots=True)
 class Recall:
     """What of a memory still holds: the believed answers, in its order, and the checkpoints to be read."""
 
-    believed: dict[str, Remembered] = field(default_factory=dict)
+    believed: dict[str, Answer] = field(default_factory=dict)
     unknown: list[tuple[Folder, str, Kind]] = field(default_factory=list)
     is_whole: bool = False
     """Whether the memory answers the tree as it stands, with nothing to add and nothing to forget."""
@@ -141,8 +129,8 @@ def _surroundings(folder: str) -> Iterable[str]:
 def remember(
     tree: Tree,
     recalled: Recall,
-    fresh: Mapping[str, Remembered],
-    answers: dict[str, Remembered],
+    fresh: Mapping[str, Answer],
+    answers: dict[str, Answer],
     signatures: Mapping[str, Signature],
     earlier: Memory,
     taken_ns: int,
@@ -164,7 +152,7 @@ def remember(
 
 
 def _no_longer_wanted(
-    recalled: Recall, fresh: Mapping[str, Remembered], signatures: Mapping[str, Signature], earlier: Memory
+    recalled: Recall, fresh: Mapping[str, Answer], signatures: Mapping[str, Signature], earlier: Memory
 ) -> set[str]:
     """The dependencies of answers that were doubted, and of no answer that is given now."""
     paths: set[str] = set()

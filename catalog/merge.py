@@ -29,6 +29,7 @@ from catalog.contract import (
 from catalog.evidence import Document, Evidence, problem_source
 from catalog.names import stem_of
 from catalog.records import UNKNOWN, CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
+from catalog.scan import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,12 +38,19 @@ _REMEDY = "correct the value, or remove the key"
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What becomes of one checkpoint: an entry or the reason why it is left out, and the problems met."""
+    """What becomes of one checkpoint: an entry or the reason why it is left out, and the problems met.
+
+    `kind` is what the checkpoint was, `dependencies` are the files that the answer depends on. `expires_ns`
+    is the time (ns since 1970) after which a run that had not finished is asked again.
+    """
 
     path: str
     entry: CheckpointCatalogEntry | None
     skipped: SkippedCheckpoint | None
-    problems: list[Problem]
+    problems: tuple[Problem, ...]
+    kind: Kind
+    dependencies: tuple[str, ...]
+    expires_ns: int | None = None
 
 
 @dataclass(slots=True)
@@ -152,12 +160,15 @@ def merge(evidence: Evidence) -> Answer:
         findings.tell("created_timestamp", _modified(findings), Source.FILE)
     _ask_score(findings)
     path = Path(evidence.reader.tree.absolute(evidence.path))
-    problems = list(findings.problems.values())
+    problems = tuple(findings.problems.values())
+    dependencies = tuple(dict.fromkeys(evidence.dependencies))
     epochs = findings.told.get("epochs")
     if not epochs:
         reason = "epochs is 0" if epochs == 0 else "no source tells its epochs"
-        return Answer(evidence.path, None, SkippedCheckpoint(path, reason), problems)
-    return Answer(evidence.path, _entry(findings, path), None, problems)
+        skipped = SkippedCheckpoint(path, reason)
+        return Answer(evidence.path, None, skipped, problems, evidence.kind, dependencies)
+    entry = _entry(findings, path)
+    return Answer(evidence.path, entry, None, problems, evidence.kind, dependencies)
 
 
 def _entry(findings: _Findings, path: Path) -> CheckpointCatalogEntry:

@@ -86,24 +86,23 @@ class Scanner:
         pending = [""]
         while pending:
             path = pending.pop()
-            folder = self._recall(tree, known.get(path)) or self._list(tree, path)
+            folder: Folder | None = known.get(path)
+            if folder is None or not self._still_holds(folder, tree.absolute(path)):
+                folder = self._list(tree, path)
             if folder is not None:
                 tree.folders[path] = folder
-                prefix = f"{path}/" if path else ""
-                pending += [prefix + name for name in folder.folders]
+                if folder.folders:
+                    prefix = f"{path}/" if path else ""
+                    pending += [prefix + name for name in folder.folders]
         return tree
 
-    def _recall(self, tree: Tree, known: Folder | None) -> Folder | None:
-        """The known folder, if nothing about it can have changed."""
-        if known is None or known.signature is None:
-            return None
-        absolute = tree.absolute(known.path)
-        if self.files.signature(absolute) != known.signature:
-            return None
-        for name, kind in known.links.items():
-            if self._kind_behind(f"{absolute}/{name}") != kind:
-                return None
-        return known
+    def _still_holds(self, known: Folder, absolute: str) -> bool:
+        """Whether nothing about a known folder can have changed."""
+        if known.signature is None or self.files.signature(absolute) != known.signature:
+            return False
+        return not known.links or all(
+            self._kind_behind(f"{absolute}/{name}") == kind for name, kind in known.links.items()
+        )
 
     def _list(self, tree: Tree, path: str) -> Folder | None:
         absolute = tree.absolute(path)

@@ -18,7 +18,6 @@ from catalog.contract import (
     accept_loss,
     accept_moment,
 )
-from catalog.index import Remembered
 from catalog.merge import Answer, shared_provenance
 from catalog.names import stem_of
 from catalog.records import CheckpointCatalogEntry
@@ -36,7 +35,7 @@ _ALL_TOLD = shared_provenance(_BY_SIDECAR)
 _SCORE_TOLD = shared_provenance((*_BY_SIDECAR, ("score", Source.SIDECAR.value)))
 
 
-def by_sidecar(reader: Reader, folder: Folder, file_name: str, kind: Kind) -> Remembered | None:
+def by_sidecar(reader: Reader, folder: Folder, file_name: str, kind: Kind) -> Answer | None:
     """The answer by the sidecar of first choice alone; `None` where there is none, or it does not tell all."""
     sidecar = sidecar_names(file_name)[0]
     if sidecar not in folder.files or kind == "nothing":
@@ -46,11 +45,11 @@ def by_sidecar(reader: Reader, folder: Folder, file_name: str, kind: Kind) -> Re
         told = excerpt.read(reader.data(path))
     except OSError:
         return None
-    answer = None if told is None else _answer(reader, folder.path, file_name, told)
-    return None if answer is None else Remembered(answer, kind, (path,))
+    entry = None if told is None else _entry(reader, folder.path, file_name, told)
+    return None if entry is None else Answer(folder.below(file_name), entry, None, (), kind, (path,))
 
 
-def _answer(reader: Reader, folder: str, file_name: str, told: Excerpt) -> Answer | None:
+def _entry(reader: Reader, folder: str, file_name: str, told: Excerpt) -> CheckpointCatalogEntry | None:
     if not told.epoch:
         return None
     created = accept_moment(told.created_at)
@@ -65,7 +64,7 @@ def _answer(reader: Reader, folder: str, file_name: str, told: Excerpt) -> Answe
     except Unproven:
         return None
     config_path = reader.config_path(folder, file_name)
-    entry = CheckpointCatalogEntry(
+    return CheckpointCatalogEntry(
         checkpoint_path=reader.absolute_path(folder) / file_name,
         config_path=None if config_path is None else reader.absolute_path(config_path),
         display_name=stem_of(file_name),
@@ -83,7 +82,6 @@ def _answer(reader: Reader, folder: str, file_name: str, told: Excerpt) -> Answe
         has_metadata=True,
         provenance=_ALL_TOLD if score is None else _SCORE_TOLD,
     )
-    return Answer(f"{folder}/{file_name}" if folder else file_name, entry, None, [])
 
 
 def _score(told: Excerpt) -> float | None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from catalog.filesystem import SETTLING_NS, FileSystem, Signature
-from catalog.index import Memory, Recall, Remembered, recall, remember
+from catalog.index import Memory, Recall, recall, remember
 from catalog.merge import Answer
 from catalog.scan import Folder, Tree
 
@@ -50,7 +50,7 @@ ABOVE = folder("exp", "config.yaml")
 HYDRA = folder("exp/.hydra", "config.yaml")
 FOLDERS = (folder(""), ABOVE, HYDRA, OWN)
 SIDECAR = "exp/checkpoints/a.metadata.yaml"
-ANSWERED = Remembered(Answer("exp/checkpoints/a.ckpt", None, None, []), "file", (SIDECAR,))
+ANSWERED = Answer("exp/checkpoints/a.ckpt", None, None, (), "file", (SIDECAR,))
 MEMORY = Memory(
     folders={one.path: one for one in FOLDERS},
     dependencies={SIDECAR: OLD},
@@ -123,7 +123,7 @@ def test_an_answer_is_believed_until_it_expires(expires_ns: int, believed: bool)
 
 
 def remembered(
-    fresh: dict[str, Remembered], signatures: dict[str, Signature], *believed: str, earlier: Memory = MEMORY
+    fresh: dict[str, Answer], signatures: dict[str, Signature], *believed: str, earlier: Memory = MEMORY
 ) -> Memory:
     """The memory after a build that believed some answers and read others."""
     found = Recall({path: earlier.answers[path] for path in believed})

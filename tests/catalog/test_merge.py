@@ -114,7 +114,7 @@ def test_a_silent_value_falls_through_without_a_problem(bench: Bench, silent: ob
     answer = bench.answer()
     assert answer.entry is not None
     assert (answer.entry.architecture, answer.entry.provenance["architecture"]) == ("craft", "config")
-    assert answer.problems == []
+    assert answer.problems == ()
 
 
 def test_a_section_that_is_no_mapping_is_noted_where_it_stands(bench: Bench) -> None:
@@ -260,7 +260,7 @@ def test_a_runs_history_stands_before_its_summary_and_both_count_as_metadata(ben
 
 def test_an_unreadable_checkpoint_is_noted_only_where_it_is_asked(bench: Bench) -> None:
     sidecar(bench, SIDECAR)
-    assert bench.answer().problems == []
+    assert bench.answer().problems == ()
     sidecar(bench, without(SIDECAR, "metrics.recall"))
     answer = bench.answer()
     assert answer.entry is not None

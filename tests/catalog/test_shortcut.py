@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from catalog import excerpt
 from catalog.contract import DEFAULT_CONFIG_FILENAMES
 from catalog.evidence import Evidence, Reader
-from catalog.merge import merge
+from catalog.merge import Answer, merge
 from catalog.scan import Scanner
 from catalog.shortcut import by_sidecar
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from catalog.index import Remembered
 
 FOLDER = "exp/checkpoints"
 
@@ -53,7 +52,7 @@ def document(**changes: Any) -> dict[str, Any]:
     return told
 
 
-def taken(root: Path, content: dict[str, Any] | bytes, name: str = "a.ckpt") -> Remembered | None:
+def taken(root: Path, content: dict[str, Any] | bytes, name: str = "a.ckpt") -> Answer | None:
     """The short way's answer, held against the long way's."""
     data = content if isinstance(content, bytes) else yaml.safe_dump(content).encode()
     folder = root / FOLDER
@@ -65,9 +64,8 @@ def taken(root: Path, content: dict[str, Any] | bytes, name: str = "a.ckpt") -> 
     short = by_sidecar(Reader(tree, DEFAULT_CONFIG_FILENAMES), tree.folders[FOLDER], name, "file")
     if short is not None:
         evidence = Evidence(Reader(tree, DEFAULT_CONFIG_FILENAMES), FOLDER, name)
-        assert short.answer == merge(evidence)
-        assert repr(short.answer) == repr(merge(evidence)), "types and the order of provenance too"
-        assert short.dependencies == tuple(evidence.dependencies)
+        assert short == merge(evidence)
+        assert repr(short) == repr(merge(evidence)), "types and the order of provenance too"
         assert not evidence.is_run_wanted
     return short
 
@@ -76,8 +74,8 @@ def score_of(root: Path, **changes: Any) -> object:
     found = taken(root, document(**changes))
     if found is None:
         return "the long way"
-    assert found.answer.entry is not None
-    return found.answer.entry.score
+    assert found.entry is not None
+    return found.entry.score
 
 
 def test_a_sidecar_that_tells_everything_is_enough(tmp_path: Path) -> None:
@@ -129,8 +127,8 @@ def test_the_config_is_the_one_that_the_long_way_finds(tmp_path: Path, config: s
     (tmp_path / config).touch()
     found = taken(tmp_path, document())
     assert found is not None
-    assert found.answer.entry is not None
-    assert found.answer.entry.config_path == tmp_path / config
+    assert found.entry is not None
+    assert found.entry.config_path == tmp_path / config
 
 
 def test_a_checkpoint_without_this_sidecar_and_one_that_is_nothing_take_the_long_way(tmp_path: Path) -> None:

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from catalog.index import Memory, Remembered
+from catalog.index import Memory
+from catalog.keys import Key, key_of
 from catalog.merge import Answer
 from catalog.records import CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
 from catalog.scan import Folder
 from catalog.store import (
     INDEX_DIR_VARIABLE,
     CatalogCache,
-    Key,
     clear_global_cache,
     default_index_dir,
     global_cache,
-    key_of,
 )
 
 if TYPE_CHECKING:
@@ -44,11 +43,10 @@ def memory_below(root: Path, name: str = "a.ckpt") -> Memory:
         provenance=Provenance({"epochs": "sidecar"}),
     )
     problem = Problem(path=root / "exp" / name, source="sidecar", key="k", expected="e", found="f", remedy="r")
+    left_out = SkippedCheckpoint(root / "exp/b.ckpt", "why")
     answers = {
-        f"exp/{name}": Remembered(Answer(f"exp/{name}", entry, None, [problem]), "file", (f"exp/{name}",)),
-        "exp/b.ckpt": Remembered(
-            Answer("exp/b.ckpt", None, SkippedCheckpoint(root / "exp/b.ckpt", "why"), []), "file", (), 12
-        ),
+        f"exp/{name}": Answer(f"exp/{name}", entry, None, (problem,), "file", (f"exp/{name}",)),
+        "exp/b.ckpt": Answer("exp/b.ckpt", None, left_out, (), "file", (), 12),
     }
     folder = Folder(
         "exp", SIGNATURE, (), {name: "file", "b.ckpt": "nothing"}, frozenset({"x.yaml"}), {"b.ckpt": "file"}

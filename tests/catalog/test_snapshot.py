@@ -1,0 +1,146 @@
+"""Index files: what is written comes back the same, in its order, and nothing else is taken for it."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from catalog import snapshot
+from catalog.builder import CheckpointCatalogBuilder, Collaborators
+from catalog.filesystem import SETTLING_NS, FileSystem, Signature
+from catalog.index import Memory
+from catalog.keys import Key, key_of
+from catalog.merge import Answer
+from catalog.records import CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
+from catalog.scan import Folder
+from catalog.snapshot import SnapshotError
+from catalog.store import CatalogCache
+from fixtures.generate import generate
+from fixtures.spec import TreeSpec
+
+ROOT = Path("/data/outputs")
+KEY = key_of(str(ROOT), ("config.yaml",), use_wandb_fallback=False, environment={})
+SIGNATURE = (33188, 7, 100, 10**18, 10**18 + 1)
+TOLD = Provenance({"epochs": "sidecar"})
+
+
+def answer(name: str, folder: str = "exp", **changes: Any) -> Answer:
+    """An answer by a sidecar alone, with changes of its entry or of itself."""
+    entry = CheckpointCatalogEntry(
+        checkpoint_path=ROOT / folder / f"{name}.ckpt",
+        config_path=ROOT / "config.yaml",
+        display_name=name,
+        architecture="dbnet",
+        backbone="unknown",
+        exp_name="größe",
+        epochs=2**63 - 1,
+        created_timestamp="20250101_0000",
+        hmean=0.1 + 0.2,
+        monitor_mode="max",
+        has_metadata=True,
+        provenance=TOLD,
+    )
+    path = f"{folder}/{name}.ckpt" if folder else f"{name}.ckpt"
+    own = {key: changes.pop(key) for key in tuple(changes) if key in Answer.__struct_fields__}
+    plain = Answer(
+        path, msgspec.structs.replace(entry, **changes), None, (), "file", (f"{folder}/{name}.yaml",)
+    )
+    return msgspec.structs.replace(plain, **own)
+
+
+def memory_of(*answers: Answer) -> Memory:
+    folders = {path: Folder(path, SIGNATURE, (), {}, frozenset(), {}) for path in ("", "exp")}
+    dependencies: dict[str, Signature | None] = {}
+    dependencies.update((path, SIGNATURE) for one in answers for path in one.dependencies)
+    return Memory(folders, dependencies, {one.path: one for one in answers})
+
+
+PROBLEM = Problem(path=ROOT / "a", source="sidecar", key="k", expected="e", found="f", remedy="r")
+UNLIKE_A_ROW = {
+    "left out": answer("x", entry=None, skipped=SkippedCheckpoint(ROOT / "exp/x.ckpt", "why")),
+    "a problem": answer("x", problems=(PROBLEM,)),
+    "an expiry": answer("x", expires_ns=12),
+    "no dependency": answer("x", dependencies=()),
+    "two dependencies": answer("x", dependencies=("exp/x.yaml", "config.yaml")),
+    "a dependency elsewhere": answer("x", dependencies=("config.yaml",)),
+    "a dependency outside": answer("x", dependencies=("/home/somebody/.netrc",)),
+    "another name": answer("x", display_name="y"),
+    "a folder that is not remembered": answer("x", folder="elsewhere"),
+    "no config": answer("x", config_path=None),
+    "other sources": answer("x", provenance=Provenance({"epochs": "names"})),
+    "all numbers": answer("x", precision=0.0, recall=1.0, score=-0.5, monitor="val/loss"),
+}
+
+
+@pytest.mark.parametrize("odd", UNLIKE_A_ROW.values(), ids=UNLIKE_A_ROW.keys())
+@pytest.mark.parametrize("position", [0, 1, 3])
+def test_every_kind_of_answer_comes_back_in_its_place(odd: Answer, position: int) -> None:
+    answers = [answer("a"), answer("b"), answer("c")]
+    answers.insert(position, odd)
+    memory = memory_of(*answers)
+    back = snapshot.decode(snapshot.encode(KEY, memory), KEY)
+    assert back == memory
+    assert list(back.answers) == list(memory.answers)
+    assert repr(list(back.answers.values())) == repr(list(memory.answers.values()))
+
+
+def test_answers_that_no_row_holds_may_stand_together() -> None:
+    odd = [answer(name, problems=(PROBLEM,)) for name in "bde"]
+    memory = memory_of(answer("a"), odd[0], answer("c"), odd[1], odd[2])
+    assert list(snapshot.decode(snapshot.encode(KEY, memory), KEY).answers) == list(memory.answers)
+    assert snapshot.decode(snapshot.encode(KEY, memory_of(*odd)), KEY) == memory_of(*odd)
+    assert snapshot.decode(snapshot.encode(KEY, Memory()), KEY) == Memory()
+
+
+def test_a_file_that_was_not_settled_still_is_not() -> None:
+    memory = memory_of(answer("a"))
+    unsettled = msgspec.structs.replace(memory, dependencies={"exp/a.yaml": None})
+    assert snapshot.decode(snapshot.encode(KEY, unsettled), KEY).dependencies == {"exp/a.yaml": None}
+
+
+def test_an_untidy_tree_comes_back_as_it_was_built(tmp_path: Path) -> None:
+    root = tmp_path / "outputs"
+    generate(TreeSpec(experiments=8, checkpoints_per_experiment=4, checkpoint_bytes=1, untidiness=1.0), root)
+    later = FileSystem(now_ns=lambda: 2 * SETTLING_NS + max(one.stat().st_ctime_ns for one in root.iterdir()))
+    cache = CatalogCache(tmp_path / "index")
+    collaborators = Collaborators(files=later, cache=cache)
+    CheckpointCatalogBuilder(root, use_wandb_fallback=False, collaborators=collaborators).build_catalog()
+    (key,) = cache._memories
+    memory = cache._memories[key]
+    assert len(memory.answers) >= 32
+    back = CatalogCache(tmp_path / "index").load(key)
+    assert back == memory
+    assert repr(list(back.answers.values())) == repr(list(memory.answers.values())), "order and types too"
+
+
+DATA = snapshot.encode(KEY, memory_of(answer("a"), UNLIKE_A_ROW["a problem"]))
+
+
+def test_another_key_is_told() -> None:
+    other: Key = msgspec.structs.replace(KEY, use_wandb_fallback=True)
+    with pytest.raises(SnapshotError, match="another tree or other options"):
+        snapshot.decode(DATA, other)
+
+
+def test_every_truncation_and_a_thousand_flipped_bits_are_told() -> None:
+    damaged = [DATA[:length] for length in range(len(DATA))]
+    rng = random.Random(7)
+    for _ in range(1000):
+        position = rng.randrange(len(DATA))
+        damaged.append(DATA[:position] + bytes([DATA[position] ^ 1 << rng.randrange(8)]) + DATA[position + 1 :])
+    for data in damaged:
+        with pytest.raises(SnapshotError):
+            snapshot.decode(data, KEY)
+
+
+def test_numbers_that_lead_nowhere_are_told_even_under_a_right_checksum() -> None:
+    writer = snapshot._Writer(KEY, memory_of(answer("a")))
+    stored = snapshot._decode_snapshot(writer.payload())
+    stored.configs.clear()
+    stored.provenances.clear()
+    with pytest.raises(IndexError):
+        snapshot._memory(stored)
