@@ -48,6 +48,10 @@ class Provenance(Mapping[str, str]):
     def __repr__(self) -> str:
         return f"Provenance({self._told!r})"
 
+    def to_dict(self) -> dict[str, str]:
+        """The same as a dictionary of the caller's own."""
+        return self._told.copy()
+
 
 class CheckpointCatalogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One listed checkpoint, as the contract's table of fields says.

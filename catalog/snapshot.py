@@ -135,7 +135,7 @@ class _Writer:
         return self._encode(
             _Snapshot(
                 self._key,
-                [dict(one) for one in self._provenances],
+                [one.to_dict() for one in self._provenances],
                 [self._text(one) for one in self._configs if one is not None],
                 list(self._memory.folders.values()),
                 rows,
@@ -189,7 +189,7 @@ class _Writer:
         return str(path)[self._prefix_chars :]
 
     def _plain(self, value: Any) -> object:
-        return dict(value) if isinstance(value, Provenance) else self._text(value)
+        return value.to_dict() if isinstance(value, Provenance) else self._text(value)
 
 
 def _memory(found: _Snapshot) -> Memory:
