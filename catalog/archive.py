@@ -7,9 +7,11 @@ understand differently, and what `torch.load` refuses of them.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from catalog.refusal import HeaderError
+from catalog.window import END_BYTES
 
 if TYPE_CHECKING:
     from catalog.refusal import Limits
@@ -17,15 +19,17 @@ if TYPE_CHECKING:
 
 LOCAL_SIGNATURE: Final = b"PK\3\4"
 
-_TAIL_BYTES: Final = 32 * 1024
 _MAX_COMMENT_BYTES: Final = 0xFFFF
 _END: Final = struct.Struct("<4sHHHHIIH")
 _LOCATOR: Final = struct.Struct("<4sIQI")
 _END64: Final = struct.Struct("<4sQHHIIQQQQ")
 _LAYOUT: Final = struct.Struct("<12s16xHHHHxxI")
+_LAYOUT_PLACES: Final = (*range(28, 36), *range(38, 42), *range(4), *range(8, 12))
+"""The bytes of an entry that `_LAYOUT` reads and the reader looks at; those that mostly differ come first."""
 _ENTRY_BYTES: Final = 46
 _LOCAL: Final = struct.Struct("<4s22xHH")
 _LOCAL_BYTES: Final = 30
+_HEAD_BYTES: Final = 256
 _END64_UNCOUNTED_BYTES: Final = 12  # its signature, and its own length
 _IN_ZIP64: Final = 0xFFFFFFFF
 _ZIP64_EXTRA: Final = 1
@@ -59,8 +63,9 @@ class Archive:
     def data_offset(self, name: str) -> int:
         """Where a record's data starts. Raises `HeaderError` where it is missing or its header is damaged."""
         start, _, _ = self._record(name)
-        header = self._window.read(start, _LOCAL.size)
-        signature, name_bytes, extra_bytes = _LOCAL.unpack(header)
+        # With the header of a small record comes its data.
+        size_bytes = max(_LOCAL.size, min(_HEAD_BYTES, self._window.size_bytes - start))
+        signature, name_bytes, extra_bytes = _LOCAL.unpack_from(self._window.read(start, size_bytes))
         if signature != LOCAL_SIGNATURE:
             raise HeaderError(f"a record header for {name!r} at offset {start}", repr(signature))
         return int(start + _LOCAL.size + name_bytes + extra_bytes)
@@ -83,7 +88,7 @@ class Archive:
 
 def read_archive(window: Window, limits: Limits) -> Archive:
     """The archive in a file, by its directory at the end. Raises `HeaderError`."""
-    tail_offset = max(0, window.size_bytes - _TAIL_BYTES)
+    tail_offset = max(0, window.size_bytes - END_BYTES)
     tail = window.load(tail_offset, window.size_bytes - tail_offset)
     directory = _find_directory(window, tail_offset, tail)
     if directory.size_bytes > limits.directory_bytes or directory.records > limits.records:
@@ -137,26 +142,16 @@ def _read_end64(window: Window, end: int) -> tuple[int, ...] | None:
 
 def _read_entries(entries: bytes, count: int) -> tuple[str, dict[str, Record]]:
     """The first folder of all names, and the records by the rest of their names."""
-    prefix = _first_folder(entries)
-    records: dict[str, Record] = {}
+    folder = _first_folder(entries)
+    names: list[bytes] = []
+    places: list[Record] = []
     position = 0
     try:
-        while len(records) < count:
-            before = len(records)
-            position = _read_run(entries, position, prefix, records, count)
-            if len(records) == before:
-                raise HeaderError("one record of each name", "several of the same name")
+        while len(places) < count:
+            position = _read_run(entries, position, folder, names, places, count)
     except struct.error as error:
         raise HeaderError(f"{count} records in the directory", "a directory cut short") from error
-    except UnicodeDecodeError as error:
-        raise HeaderError("names of records in UTF-8", "another one") from error
-    names = "\n".join(records)
-    if "\0" in names:
-        raise HeaderError("names of records without NUL", "one with NUL, which ends it for some readers")
-    # torch finds a record whatever the case of its name.
-    if len(set(names.lower().split("\n"))) != count:
-        raise HeaderError("one record of each name", "several of the same name")
-    return prefix.decode(), records
+    return _decoded(folder), _by_name(names, places)
 
 
 def _first_folder(entries: bytes) -> bytes:
@@ -167,32 +162,78 @@ def _first_folder(entries: bytes) -> bytes:
     return folder + slash
 
 
-def _read_run(entries: bytes, position: int, prefix: bytes, records: dict[str, Record], count: int) -> int:
+def _by_name(names: list[bytes], places: list[Record]) -> dict[str, Record]:
+    joined = _decoded(b"\0".join(names))
+    records = dict(zip(joined.split("\0"), places, strict=False))
+    if joined.count("\0") + 1 != len(names):
+        raise HeaderError("names of records without NUL", "one with NUL, which ends it for some readers")
+    # torch finds a record whatever the case of its name.
+    lowered = joined.lower()
+    if len(records if lowered == joined else set(lowered.split("\0"))) != len(names):
+        raise HeaderError("one record of each name", "several of the same name")
+    return records
+
+
+def _decoded(name: bytes) -> str:
+    try:
+        return name.decode()
+    except UnicodeDecodeError as error:
+        raise HeaderError("names of records in UTF-8", "another one") from error
+
+
+def _read_run(
+    entries: bytes, position: int, folder: bytes, names: list[bytes], places: list[Record], count: int
+) -> int:
     """Take the records from `position` on that are laid out as the first of them; where they end.
 
-    torch's names differ in length only where the number of digits does, so that runs are long and one
-    compiled layout reads most entries.
+    torch's names differ in length only where the number of digits does, so that runs are long. One compiled
+    layout reads a run, and what its entries must share is compared for all of them at once.
     """
     kind, name_bytes, extra_bytes, comment_bytes, disk, attributes = _LAYOUT.unpack_from(entries, position)
     _check_kind(kind, disk, attributes)
-    if name_bytes < len(prefix):
-        raise HeaderError(f"records in {prefix!r}", "one elsewhere")
-    more_bytes = extra_bytes + comment_bytes
-    layout = struct.Struct(f"<12s8xII14sI{len(prefix)}s{name_bytes - len(prefix)}s{more_bytes}x")
-    details = entries[position + 28 : position + 42]
-    run = memoryview(entries)[position : position + (len(entries) - position) // layout.size * layout.size]
-    for own_kind, packed, size, own_details, offset, folder, name in layout.iter_unpack(run):
-        if own_kind != kind or own_details != details or len(records) == count:
+    if name_bytes < len(folder) or not entries.startswith(folder, position + _ENTRY_BYTES):
+        raise HeaderError(f"records in {_decoded(folder)!r}", "one elsewhere")
+    own_bytes = name_bytes - len(folder)
+    layout = _entry_layout(len(folder), own_bytes, extra_bytes + comment_bytes)
+    end = position + layout.size * _run_length(entries, position, folder, layout.size, count - len(places))
+    run = layout.iter_unpack(memoryview(entries)[position:end])
+    packed, lengths, starts, own_names = zip(*run, strict=True)
+    if packed != lengths:
+        raise HeaderError("records that are as long as they are packed", "one that is not")
+    if _IN_ZIP64 in lengths or _IN_ZIP64 in starts:
+        first_extra = position + _ENTRY_BYTES + name_bytes
+        extras = [entries[at : at + extra_bytes] for at in range(first_extra, end, layout.size)]
+        lengths, starts = zip(*map(_wide_entry, extras, lengths, starts), strict=True)
+    header_bytes = _LOCAL_BYTES + name_bytes
+    names += own_names
+    places += [
+        (start, start + header_bytes + length, length) for start, length in zip(starts, lengths, strict=True)
+    ]
+    return end
+
+
+@lru_cache(maxsize=256)
+def _entry_layout(folder_bytes: int, own_bytes: int, more_bytes: int) -> struct.Struct:
+    """Packed and own length, offset, and the name behind the folder, of an entry with names of this length."""
+    return struct.Struct(f"<20xII14xI{folder_bytes}x{own_bytes}s{more_bytes}x")
+
+
+def _run_length(entries: bytes, position: int, folder: bytes, entry_bytes: int, most: int) -> int:
+    """How many entries from `position` on agree with the first in layout, kind, attributes and folder.
+
+    Each byte of these is compared for all entries at once.
+    """
+    length = min(most, (len(entries) - position) // entry_bytes)
+    if not length:
+        raise struct.error("an entry that is cut off")
+    end = position + length * entry_bytes
+    for place in (*_LAYOUT_PLACES, *range(_ENTRY_BYTES, _ENTRY_BYTES + len(folder))):
+        if length == 1:
             break
-        if packed != size or folder != prefix:
-            raise HeaderError(f"a record of one length in {prefix!r}", repr(folder + name))
-        start, length = offset, size
-        if size == _IN_ZIP64 or offset == _IN_ZIP64:
-            extra = entries[position + _ENTRY_BYTES + name_bytes :][:extra_bytes]
-            length, start = _wide_entry(extra, size, offset)
-        records[str(name, "utf-8")] = (start, start + _LOCAL_BYTES + name_bytes + length, length)
-        position += layout.size
-    return position
+        column = entries[position + place : end : entry_bytes]
+        length -= len(column.lstrip(column[:1]))
+        end = position + length * entry_bytes
+    return length
 
 
 def _check_kind(kind: bytes, disk: int, attributes: int) -> None:

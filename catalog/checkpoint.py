@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from catalog import collector
 from catalog.contract import accept_text
-from catalog.header import read_header
+from catalog.header import open_header
 from catalog.inert import RetypedTensorInfo, TensorInfo
 from catalog.plain import mapping_of, plain_scalar
 
@@ -73,9 +74,13 @@ def read_checkpoint(path: str | os.PathLike[str]) -> CheckpointFacts:
 
     Raises `HeaderError` where it cannot be read, or is no mapping.
     """
-    header = read_header(path)
-    content = header.content
-    with header.open_scalars() as scalar:
+    with collector.paused():  # until the content is gone again, or the collector would walk it first
+        return _read(path)
+
+
+def _read(path: str | os.PathLike[str]) -> CheckpointFacts:
+    with open_header(path) as (header, scalar):
+        content = header.content
 
         def number(value: object) -> object:
             """A number out of a 0-dim tensor or numpy scalar; anything else as it is."""

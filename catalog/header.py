@@ -6,6 +6,7 @@ import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog.archive import LOCAL_SIGNATURE, read_archive
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from catalog.inert import AnyTensorInfo, DType, StandIns
     from catalog.window import Identity, Window
 
-__all__ = ["DEFAULT_LIMITS", "Header", "HeaderError", "Limits", "read_header"]
+    ScalarReader = Callable[[AnyTensorInfo], Number | None]
+
+__all__ = ["DEFAULT_LIMITS", "Header", "HeaderError", "Limits", "open_header", "read_header"]
 
 # The records that torch writes between `data.pkl` and the first storage are shorter than this.
 _NEIGHBOUR_BYTES: Final = 1024
@@ -68,25 +71,16 @@ class Header:
     limits: Limits
     _storages: _Storages = field(repr=False)
 
-    @contextmanager
-    def open_scalars(self) -> Iterator[Callable[[AnyTensorInfo], Number | None]]:
-        """Open the file again, to read 0-dim tensors out of it: gives `scalar` for as long as it is open.
-
-        Raises `HeaderError` where the file cannot be read, or is no longer the one that was read.
-        """
-        with _naming(self.path), open_window(self.path) as window:
-            if window.identity != self._storages.identity:
-                raise HeaderError("the file that was read before", "another one", "list the tree again")
-            yield lambda tensor: self._storages.scalar(window, tensor)
-
     def scalar(self, tensor: AnyTensorInfo) -> Number | None:
         """The value of a tensor without dimensions, `None` for one that has some or holds no plain number.
 
         Opens the file again and reads 1 to 8 bytes. Raises `HeaderError` where they are damaged, or the file
         is no longer the one that was read.
         """
-        with self.open_scalars() as read:
-            return read(tensor)
+        with _naming(self.path), open_window(self.path) as window:
+            if window.identity != self._storages.identity:
+                raise HeaderError("the file that was read before", "another one", "list the tree again")
+            return self._storages.scalar(window, tensor)
 
     def plain(self, value: object) -> object:
         """A value of `content` with OmegaConf's nodes and numpy's scalars made plain. Raises `HeaderError`."""
@@ -99,6 +93,18 @@ def read_header(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
     Raises `HeaderError` for whatever cannot be read, is damaged as far as this reads it, or goes beyond
     `limits`. Nothing that the file names is imported or run, whatever its bytes.
     """
+    with open_header(path, limits=limits) as (header, _):
+        return header
+
+
+@contextmanager
+def open_header(
+    path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[tuple[Header, ScalarReader]]:
+    """Read a checkpoint as `read_header` does, and keep it open: its header, and what reads its scalars.
+
+    The reader is `Header.scalar` without opening the file again. Raises `HeaderError` as both do.
+    """
     name = os.fspath(path)
     with _naming(name), open_window(name) as window:
         if not window.size_bytes:
@@ -108,7 +114,8 @@ def read_header(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
         content = mapping_of(value)
         if content is None:
             raise HeaderError("a mapping", f"a {type(value).__name__}")
-        return Header(name, content, tuple(stand_ins.globals_seen), window.bytes_read, limits, storages)
+        header = Header(name, content, tuple(stand_ins.globals_seen), window.bytes_read, limits, storages)
+        yield header, partial(storages.scalar, window)
 
 
 @contextmanager

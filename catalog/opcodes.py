@@ -8,7 +8,6 @@ counts. Both see nothing but stand-ins.
 
 from __future__ import annotations
 
-import io
 import pickle
 import re
 from functools import cache
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 # Memo indexes below 2^20, so that the C unpickler's memo stays below 16 MB.
 _PUT: Final = rb"r..[\x00-\x0f]\x00"
+_SHORT_PUT: Final = rb"q."  # of the memo's first 256
 _SHORTEST_COUNTED: Final = 96
 
 
@@ -34,36 +34,21 @@ def _counted(prefix: bytes, suffix: bytes, first: int, last: int) -> bytes:
 
 _TEXT: Final = _counted(b"X", rb"\x00\x00\x00", 0, _SHORTEST_COUNTED)
 _NUMBER: Final = rb"(?:K.|M..|J....)"
-_SIZES: Final = (
-    rb"(?:\)|(?:\((?:K.|M..|J....){4}t|"
-    + _NUMBER
-    + rb"(?:\x85|"
-    + _NUMBER
-    + rb"(?:\x86|"
-    + _NUMBER
-    + rb"\x87)))"
-    + _PUT
-    + rb")"
-)
-# A tensor as `torch.save` writes it beyond memo index 255, in one piece: most of a checkpoint's pickle.
-_TENSOR: Final = (
-    rb"h.\(\(h.h."
-    + _counted(b"X", rb"\x00\x00\x00", 1, 5)
-    + _PUT
-    + rb"h."
-    + _NUMBER
-    + rb"t"
-    + _PUT
-    + rb"QK."
-    + _SIZES
-    + _SIZES
-    + rb"[\x88\x89]h.\)R"
-    + _PUT
-    + rb"t"
-    + _PUT
-    + rb"R"
-    + _PUT
-)
+
+
+def _tensor(put: bytes) -> bytes:
+    """A pattern for a tensor as `torch.save` writes it, in one piece: most of a checkpoint's pickle."""
+    numbers = (
+        rb"(?:\((?:K.|M..|J....){4}t|",
+        _NUMBER + rb"(?:\x85|",
+        _NUMBER + rb"(?:\x86|",
+        _NUMBER + rb"\x87)))",
+    )
+    sizes = rb"(?:\)|" + b"".join(numbers) + put + b")"
+    key = _counted(b"X", rb"\x00\x00\x00", 1, 5) + put
+    storage = rb"\(h.h." + key + rb"h." + _NUMBER + rb"t" + put + b"Q"
+    return rb"h.\(" + storage + rb"K." + sizes + sizes + rb"[\x88\x89]h.\)R" + put + rb"t" + put + rb"R" + put
+
 
 _COUNTS: Final = {b"X"[0]: 4, b"B"[0]: 4, b"C"[0]: 1, b"\x8c"[0]: 1}
 """Opcode -> width of the length that follows it, for those that may be longer than the pattern has them."""
@@ -79,7 +64,8 @@ def _operations() -> re.Pattern[bytes]:
         rb"(?:"
         + b"|".join(
             (
-                _TENSOR,
+                _tensor(_PUT),
+                _tensor(_SHORT_PUT),
                 _PUT,
                 rb"[hKq].",
                 rb"[)}\]RQNu(e\x85\x86\x87t\x88\x89bsa\x81\x93\x94]++",
@@ -132,12 +118,28 @@ class Loaded(NamedTuple):
     stand_ins: StandIns
 
 
+class _Peekable:
+    """Bytes as a file that can be peeked into: the C unpickler then works on them where they are."""
+
+    def __init__(self, data: bytes) -> None:
+        self._rest = data
+
+    def peek(self, _: int) -> bytes:
+        return self._rest
+
+    def read(self, size_bytes: int) -> bytes:
+        taken, self._rest = self._rest[:size_bytes], self._rest[size_bytes:]
+        return taken
+
+    def readline(self) -> bytes:
+        return self.read(self._rest.find(b"\n") + 1)
+
+
 class _FastUnpickler(pickle.Unpickler):
     """The C unpickler over stand-ins."""
 
     def __init__(self, data: bytes, stand_ins: StandIns) -> None:
-        # From a file that can be peeked into it takes all bytes at once instead of one call each.
-        super().__init__(io.BufferedReader(io.BytesIO(data), len(data) + 1), encoding="utf-8")
+        super().__init__(_Peekable(data), encoding="utf-8")
         self.persistent_load = stand_ins.persistent_load  # type: ignore[method-assign]  # the C type's own way in
         self._stand_ins = stand_ins
 
@@ -168,6 +170,8 @@ def _is_small(data: bytes, position: int, stop: int, limits: Limits) -> bool:
     size_bytes = stop - position
     if size_bytes > limits.fast_pickle_bytes:
         return False
+    if size_bytes <= limits.fast_tuples:  # each takes a byte at least
+        return True
     pickled = data[position:stop]
     return size_bytes - len(pickled.translate(None, _TUPLES)) <= limits.fast_tuples
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import io
 import warnings
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+
+GENUINE = sorted((Path(__file__).parent / "data").glob("*/*.ckpt"))
+"""What Lightning wrote, in versions from 1.2 on: `tests/data/<version>/<kind>.ckpt`."""
+
+
+def genuine_id(path: Path) -> str:
+    """Version and kind of a genuine checkpoint, to name a test after."""
+    return f"{path.parent.name}-{path.stem}"
 
 
 def saved(content: object, **options: Any) -> bytes:

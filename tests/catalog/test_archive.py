@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from catalog.archive import Archive, read_archive
 from catalog.header import read_header
@@ -14,6 +17,7 @@ from catalog.window import open_window
 from tests.checkpoint_files import rewritten, saved, written
 
 if TYPE_CHECKING:
+    import random
     from pathlib import Path
 
 GIB = 1024**3
@@ -34,6 +38,40 @@ def test_records_are_told_with_their_places(tmp_path: Path) -> None:
     for name, (start, end, size_bytes) in archive.records.items():
         assert (start, size_bytes) == (infos[name].header_offset, infos[name].file_size)
         assert end == start + 30 + len(f"archive/{name}") + size_bytes
+
+
+DIGITS = st.sets(st.integers(0, 2_000), max_size=60).map(lambda numbers: [f"data/{n}" for n in numbers])
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/"), min_size=1, max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    names=st.tuples(DIGITS, st.lists(NAMES, max_size=4)).map(lambda both: [*both[0], *both[1]]),
+    folder=st.sampled_from(["archive", "é b", "last-v1\n", "A"]),
+    order=st.randoms(use_true_random=False),
+    sizes=st.lists(st.integers(0, 300), min_size=64, max_size=64),
+)
+def test_any_archive_is_told_as_zipfile_tells_it_or_refused_for_names_alike(
+    names: list[str], folder: str, order: random.Random, sizes: list[int], tmp_path_factory: Any
+) -> None:
+    order.shuffle(names)
+    path = tmp_path_factory.mktemp("drawn") / "a.ckpt"
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as writer:
+        warnings.simplefilter("ignore")  # of a name that is there twice
+        for name, size_bytes in zip(["data.pkl", *names], sizes, strict=False):
+            writer.writestr(f"{folder}/{name}", bytes(size_bytes))
+    if len({name.lower() for name in ["data.pkl", *names]}) <= len(names):
+        with pytest.raises(HeaderError, match="one record of each name"):
+            archive_of(path)
+        return
+    with zipfile.ZipFile(path) as reader:
+        told = {
+            info.filename.removeprefix(f"{folder}/"): (info.header_offset, info.file_size)
+            for info in reader.infolist()
+        }
+    found = archive_of(path).records
+    assert {name: (start, size_bytes) for name, (start, _, size_bytes) in found.items()} == told
+    assert list(found) == list(told)
 
 
 def test_a_record_is_read_where_its_own_header_says(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pickletools
 import struct
 from collections import OrderedDict
 from datetime import timedelta
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -52,6 +53,7 @@ def outcome(data: bytes, limits: Limits) -> object:
     return loaded.end, shape_of(loaded.value), sorted(loaded.stand_ins.globals_seen)
 
 
+@cache
 def tensors_pickle(count: int) -> bytes:
     """The pickle of a checkpoint with that many tensors."""
     import io
@@ -86,6 +88,20 @@ def test_fast_and_plain_way_agree_on_damaged_pickles(
     for position, byte in edits:
         data[position % len(data)] = byte
     assert outcome(bytes(data), DEFAULT_LIMITS) == outcome(bytes(data), PLAIN)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    count=st.sampled_from([2, 45]),  # the memo's first 256 entries have operations of their own
+    edits=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=3),
+)
+def test_fast_and_plain_way_agree_on_tensors_damaged_or_not(count: int, edits: list[tuple[int, int]]) -> None:
+    data = bytearray(tensors_pickle(count))
+    for position, byte in edits:
+        data[position % len(data)] = byte
+    fast = outcome(bytes(data), DEFAULT_LIMITS)
+    assert fast == outcome(bytes(data), PLAIN)
+    assert edits or fast != "refused"
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,3 +50,19 @@ def test_two_files_have_two_identities(tmp_path: Path) -> None:
     with open_window(one) as first, open_window(other) as second, open_window(one) as third:
         assert first.identity == third.identity
         assert first.identity != second.identity
+
+
+def _refusing(*_: int) -> None:
+    raise OSError(errno.EINVAL, "no advice")
+
+
+def test_a_file_is_read_where_the_system_takes_no_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "a", b"0123456789")
+    monkeypatch.setattr(os, "posix_fadvise", _refusing, raising=False)
+    with open_window(str(path)) as window:
+        assert window.read(2, 3) == b"234"
+    monkeypatch.delattr(os, "posix_fadvise")
+    with open_window(str(path)) as window:
+        assert window.read(2, 3) == b"234"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from catalog import inert
+from catalog import build_catalog, inert
 from catalog.header import HeaderError, read_header
 from catalog.plain import plain_value
 from catalog.refusal import DEFAULT_LIMITS
@@ -210,6 +210,61 @@ def test_an_archive_that_two_readers_could_understand_differently_is_refused(
 ) -> None:
     with pytest.raises(HeaderError):
         read_header(written(tmp_path / "a.ckpt", archive[1]))
+
+
+TENSORS = saved({"epoch": 1, "one": torch.ones(100), "two": torch.ones(100)})
+
+
+def overlapping() -> bytes:
+    """An archive whose second storage begins within the first, and is as long as it shall be."""
+    data = bytearray(TENSORS)
+    first, second = (data.index(b"archive/data/%d" % n, data.index(b"PK\1\2")) - 46 for n in (0, 1))
+    (start,) = struct.unpack_from("<I", data, first + 42)
+    struct.pack_into("<I", data, second + 42, start + 100)
+    return bytes(data)
+
+
+REASONS = {
+    "record missing": (rewritten(TENSORS, {"data/1": None}), "a record 'data/1'"),
+    "record short": (rewritten(TENSORS, {"data/1": b"1" * 399}), "as many bytes in 'data/1'"),
+    "record long": (rewritten(TENSORS, {"data/1": b"1" * 401}), "as many bytes in 'data/1'"),
+    "record twice": (rewritten(TENSORS, last=[("archive/data/1", b"1" * 400)]), "one record of each name"),
+    "records that overlap": (overlapping(), "records apart from each other"),
+    "several prefixes": (rewritten(TENSORS, last=[("other/data/2", b"1")]), "records in"),
+    "pickle missing": (rewritten(TENSORS, {"data.pkl": None}), "a record 'data.pkl'"),
+    "pickle deflated": (rewritten(TENSORS, method=zipfile.ZIP_DEFLATED), "not compressed"),
+    "pickle cut off": (rewritten(TENSORS, {"data.pkl": b"\x80\x02}"}), "a pickle as torch.save writes it"),
+    "version missing": (rewritten(TENSORS, {"version": None}), "a record 'version'"),
+    "version of the future": (rewritten(TENSORS, {"version": b"11\n"}), "a file format version"),
+    "byte order of nobody": (rewritten(TENSORS, {"byteorder": b"middle"}), "byte order little or big"),
+    "file cut off": (TENSORS[:-1], "the directory of a zip archive at the end"),
+    "file empty": (b"", "a checkpoint of torch.save"),
+    "old format cut off": (old_file(b"\x80\x02}.")[:-9], "a pickle as torch.save writes it"),
+}
+
+
+def test_each_refusal_is_a_problem_with_its_reason_and_stops_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "tag-dbnet" / "checkpoints"
+    folder.mkdir(parents=True)
+    for name, (data, _) in REASONS.items():
+        written(folder / f"epoch=3 {name}.ckpt", data)
+    written(folder / "good.ckpt", TENSORS)
+    for name in ("epoch=5 deepspeed", "epoch=6 distributed"):
+        (folder / f"{name}.ckpt").mkdir()
+    written(folder / "epoch=5 deepspeed.ckpt" / "mp_rank_00_model_states.pt", TENSORS)
+    written(folder / "epoch=6 distributed.ckpt" / ".metadata", b"\x80\x02}.")
+
+    catalog = build_catalog(tmp_path, use_cache=False, use_wandb_fallback=False)
+
+    problems = {problem.path.stem.removeprefix("epoch=3 "): problem for problem in catalog.problems}
+    assert problems.keys() == REASONS.keys()
+    for name, (_, expected) in REASONS.items():
+        assert expected in problems[name].expected
+        assert problems[name].found
+    listed = {entry.checkpoint_path.stem: entry.epochs for entry in catalog.entries}
+    # A damaged file is listed by what its name tells.
+    damaged = {f"epoch=3 {name}": 3 for name in REASONS}
+    assert listed == damaged | {"good": 1, "epoch=5 deepspeed": 5, "epoch=6 distributed": 6}
 
 
 def test_something_behind_the_archive_is_passed_over_as_torch_does(tmp_path: Path) -> None:

@@ -1,0 +1,292 @@
+"""The header reader against `torch.load`, in one process: `python -m bench.limits_header`.
+
+Writes checkpoints with the layers of a ResNet and Adam's state, of each size one, and reads them in turns,
+in random order, with garbage collected before each read: by the reader, by a stand-in without guards
+(`bench.limits_unguarded`), and by `torch.load(map_location="cpu", weights_only=False)`. *Warm* files are in
+the page cache, *cold* ones are given up before each read (`bench.pagecache`). Times are medians. The answers
+of all three are compared. Ends with status 1 where a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import random
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench.limits_unguarded import read_unguarded
+from bench.pagecache import drop
+from bench.subject import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import torch
+
+READER = "catalog.checkpoint:read_checkpoint"
+SIZES_MB = (48, 138, 900)
+WARM_ROUNDS = 9
+COLD_ROUNDS = 5
+
+_ALLOWED_MORE_BYTES = 64_000
+_COLD_RATIO = 30.0
+_LARGE_MB = 900
+_CHANNELS = 64
+_BLOCKS_OF_RESNET18, _BLOCKS_OF_RESNET50 = 20, 53
+_BYTES_A_WEIGHT = 12  # its value and Adam's two moments, four each
+_STATE_KEY = (
+    "ModelCheckpoint{'monitor': 'val/hmean', 'mode': 'max', 'every_n_train_steps': 0, 'every_n_epochs': 1, "
+    "'train_time_interval': None}"
+)
+
+
+class HeaderRow(msgspec.Struct, frozen=True):
+    """What reading one checkpoint cost, page cache warm or cold. Times are medians in ms.
+
+    `pairs_ms` are the times of `torch.load` and of the reader, round by round.
+    """
+
+    size_mb: int
+    tensors: int
+    state: str
+    reader_ms: float
+    unguarded_ms: float
+    torch_ms: float
+    target: float
+    bytes_read: int
+    allowed_bytes: int
+    pairs_ms: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def guards_ms(self) -> float:
+        """What the reader takes beyond the stand-in without guards."""
+        return self.reader_ms - self.unguarded_ms
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long `torch.load` takes."""
+        return self.torch_ms / self.reader_ms
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the reader is fast enough and reads little enough."""
+        return self.ratio >= self.target and self.bytes_read <= self.allowed_bytes
+
+
+def rows(
+    directory: Path,
+    sizes_mb: Sequence[int] = SIZES_MB,
+    *,
+    reader: str = READER,
+    warm_rounds: int = WARM_ROUNDS,
+    cold_rounds: int = COLD_ROUNDS,
+    seed: int = 0,
+) -> list[HeaderRow]:
+    """Write a checkpoint of each size below `directory`, measure it warm and cold, and delete it.
+
+    Raises `SubjectError` where there is no such reader, `ValueError` where two answers differ, and `OSError`
+    where the disk is full, or its files cannot be made cold.
+    """
+    read = resolve(reader)
+    found = []
+    with tempfile.TemporaryDirectory(dir=directory) as folder:
+        for size_mb in sizes_mb:
+            path = Path(folder) / f"{size_mb}.ckpt"
+            tensors = write_checkpoint(path, size_mb)
+            measured = _Measured(path, read, random.Random(seed))
+            target = 80.0 if size_mb >= _LARGE_MB else 20.0
+            for state, rounds, goal in (("warm", warm_rounds, target), ("cold", cold_rounds, _COLD_RATIO)):
+                times = measured.times_ms(rounds, is_cold=state == "cold")
+                found.append(
+                    HeaderRow(
+                        size_mb,
+                        tensors,
+                        state,
+                        statistics.median(times["reader"]),
+                        statistics.median(times["unguarded"]),
+                        statistics.median(times["torch"]),
+                        goal,
+                        measured.bytes_read(),
+                        allowed_bytes(path),
+                        tuple(zip(times["torch"], times["reader"], strict=True)),
+                    )
+                )
+            path.unlink()
+    return found
+
+
+class _Measured:
+    """One checkpoint and the three ways to read it."""
+
+    def __init__(self, path: Path, read: Callable[..., Any], rng: random.Random) -> None:
+        import torch
+
+        self._path = path
+        self._rng = rng
+        self._arms: dict[str, Callable[[], Any]] = {
+            "reader": lambda: read(path, ()).document,
+            "unguarded": lambda: read_unguarded(path),
+            "torch": lambda: torch.load(path, map_location="cpu", weights_only=False),
+        }
+        self._check_answers()
+
+    def times_ms(self, rounds: int, *, is_cold: bool) -> Mapping[str, list[float]]:
+        """The times of each way, in the order of the rounds."""
+        times: dict[str, list[float]] = {name: [] for name in self._arms}
+        for _ in range(rounds):
+            for name in self._rng.sample(list(self._arms), len(self._arms)):
+                gc.collect()
+                if is_cold and not drop(self._path.parent).cold:
+                    raise OSError(f"{self._path}: expected a file that can be made cold, found it cached still")
+                begin_ns = time.perf_counter_ns()
+                answer = self._arms[name]()
+                times[name].append((time.perf_counter_ns() - begin_ns) / 1e6)
+                del answer
+        return times
+
+    def bytes_read(self) -> int:
+        """What the reader asks the system for; Linux counts it."""
+        before = _bytes_read_so_far()
+        of_counting = _bytes_read_so_far() - before
+        before = _bytes_read_so_far()
+        self._arms["reader"]()
+        return _bytes_read_so_far() - before - of_counting
+
+    def _check_answers(self) -> None:
+        told = {name: _told(arm()) for name, arm in self._arms.items()}
+        if len(set(told.values())) > 1:
+            raise ValueError(f"{self._path}: expected the same answer of all, found {told}; mend the reader")
+
+
+def _told(content: Mapping[str, Any]) -> tuple[float, ...]:
+    metrics = content["cleval_metrics"]
+    values = (content["epoch"], content["global_step"], *(metrics[name] for name in sorted(metrics)))
+    return tuple(float(value) for value in values)
+
+
+def _bytes_read_so_far() -> int:
+    counters = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(counters["rchar"])
+
+
+def allowed_bytes(path: Path) -> int:
+    """The archive's directory, `data.pkl`, and 64 kB more."""
+    import zipfile
+
+    with zipfile.ZipFile(path) as archive:
+        pickled = archive.infolist()[0]
+        return path.stat().st_size - archive.start_dir + pickled.file_size + _ALLOWED_MORE_BYTES
+
+
+def write_checkpoint(path: Path, size_mb: int) -> int:
+    """Write what Lightning saves of a ResNet and Adam, about `size_mb` long; how many tensors it holds.
+
+    A ResNet-18 has 20 convolutions, a ResNet-50 53, each with a batch norm of five more tensors.
+    """
+    import torch
+
+    blocks = _BLOCKS_OF_RESNET50 if size_mb >= _LARGE_MB else _BLOCKS_OF_RESNET18
+    width = size_mb * 1_000_000 // (blocks * _CHANNELS * _BYTES_A_WEIGHT)
+    generator = torch.Generator().manual_seed(size_mb)
+    weights: dict[str, torch.Tensor] = {}
+    parameters: list[torch.Tensor] = []
+    for block in range(blocks):
+        name = f"model.encoder.model.layer{block // 6 + 1}.{block % 6}"
+        convolution = torch.randn(width, _CHANNELS, 1, 1, generator=generator)
+        norm = {key: torch.rand(_CHANNELS) for key in ("weight", "bias", "running_mean", "running_var")}
+        norm["num_batches_tracked"] = torch.tensor(1_000)
+        weights[f"{name}.conv1.weight"] = convolution
+        weights |= {f"{name}.bn1.{key}": tensor for key, tensor in norm.items()}
+        parameters += [convolution, norm["weight"], norm["bias"]]
+    content = _lightning_content(weights, parameters)
+    torch.save(content, path)
+    return len(weights) + 3 * len(parameters)
+
+
+def _lightning_content(
+    weights: Mapping[str, torch.Tensor], parameters: Sequence[torch.Tensor]
+) -> dict[str, Any]:
+    import torch
+
+    moments = {
+        number: {
+            "step": torch.tensor(1_000.0),
+            "exp_avg": torch.full_like(parameter, 0.001),
+            "exp_avg_sq": torch.full_like(parameter, 0.0001),
+        }
+        for number, parameter in enumerate(parameters)
+    }
+    group = {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "params": list(moments)}
+    state = {
+        "monitor": "val/hmean",
+        "best_model_score": torch.tensor(0.875),
+        "best_model_path": "/data/best.ckpt",
+        "current_score": torch.tensor(0.75),
+        "best_k_models": {"/data/best.ckpt": torch.tensor(0.875)},
+        "kth_value": torch.tensor(0.875),
+    }
+    return {
+        "epoch": 9,
+        "global_step": 1_000,
+        "pytorch-lightning_version": "2.6.1",
+        "state_dict": dict(weights),
+        "loops": {},
+        "callbacks": {_STATE_KEY: state},
+        "optimizer_states": [{"state": moments, "param_groups": [group]}],
+        "lr_schedulers": [],
+        "cleval_metrics": {name: torch.tensor(0.5) for name in ("recall", "precision", "hmean")},
+    }
+
+
+_COLUMNS = (
+    "size MB", "tensors", "cache", "reader ms", "unguarded ms", "guards ms", "torch.load ms", "ratio",
+    "target", "bytes read", "allowed bytes", "verdict",
+)  # fmt: skip
+
+
+def table(found: Sequence[HeaderRow]) -> str:
+    """The rows as text, a line each."""
+    lines: list[tuple[str, ...]] = [_COLUMNS]
+    for row in found:
+        times = (row.reader_ms, row.unguarded_ms, row.guards_ms, row.torch_ms)
+        lines.append(
+            (
+                str(row.size_mb),
+                str(row.tensors),
+                row.state,
+                *(f"{time_ms:.2f}" for time_ms in times),
+                f"{row.ratio:.1f}x",
+                f"{row.target:g}x",
+                str(row.bytes_read),
+                str(row.allowed_bytes),
+                "met" if row.is_met else "MISSED",
+            )
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_COLUMNS))]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
+    )
+
+
+def main() -> None:
+    """Measure, print the table, and end with status 1 where a target is missed."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()), help="where files are written")
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES_MB)), help="in MB (default: %(default)s)")
+    parser.add_argument("--reader", default=READER, help="module:callable (default: %(default)s)")
+    arguments = parser.parse_args()
+    sizes_mb = [int(size) for size in arguments.sizes.split(",")]
+    found = rows(arguments.dir, sizes_mb, reader=arguments.reader)
+    sys.stdout.write(table(found) + "\n")
+    raise SystemExit(not all(row.is_met for row in found))
+
+
+if __name__ == "__main__":
+    main()
