@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from catalog.evidence import Evidence
     from catalog.run_ids import RunId
     from catalog.run_records import RunRecord
+    from catalog.wandb_credentials import Access
     from catalog.wandb_local import LocalRun
 
 EXPIRES_NS = 60_000_000_000
@@ -47,6 +48,7 @@ class RunAsker:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     deadline_s: float = 10.0
     _local: dict[str, tuple[LocalRun, ...]] = field(default_factory=dict)
+    _access: Access | None = None
 
     def ask(self, wanting: Sequence[Evidence]) -> dict[str, int]:
         """Give each evidence what its run says; the answer maps the paths of those to ask again to a delay.
@@ -57,31 +59,33 @@ class RunAsker:
         remote: dict[RunId, list[Evidence]] = {}
         for evidence in wanting:
             reference = _reference(evidence)
-            record = self._local_record(evidence, reference)
-            if record is not None:
-                _fill(evidence, record)
-            if reference is not None and (record is None or _lacks_something(evidence)):
+            run = self._local_run(evidence, reference)
+            if run is not None:
+                self._read_local_run(run, evidence)
+                reference = reference or self._reference_of(run, evidence)
+            if reference is not None and (run is None or _lacks_something(evidence)):
                 self._want(evidence, reference, remote)
         return self._fetch(remote) if remote else {}
 
     def _want(self, evidence: Evidence, reference: _Reference, remote: dict[RunId, list[Evidence]]) -> None:
+        access = self._find_access()
         try:
             run_id = complete_run_id(
-                reference.run_id, entity=reference.entity, project=reference.project, environ=self.environ
+                reference.run_id, entity=reference.entity, project=reference.project, environ=access.environ
             )
         except RunIdError as error:
             _fail(evidence, reference.path, error.expected, error.found, error.remedy)
-            return
-        remote.setdefault(run_id, []).append(evidence)
+        else:
+            remote.setdefault(run_id, []).append(evidence)
+            if access.can_ask:
+                return
+        evidence.depend(*access.files)
 
     def _fetch(self, remote: Mapping[RunId, Sequence[Evidence]]) -> dict[str, int]:
-        from catalog.wandb_runs import can_ask, fetch_runs
-
-        if not can_ask(self.environ):
-            for asking in remote.values():
-                for evidence in asking:
-                    evidence.depend(self._credentials_path())
+        if not self._find_access().can_ask:
             return {}
+        from catalog.wandb_runs import fetch_runs
+
         with_history = {run_id for run_id, asking in remote.items() if any(map(_has_moment, asking))}
         fetched = fetch_runs(
             remote.keys(), with_history=with_history, deadline_s=self.deadline_s, environ=self.environ
@@ -98,14 +102,9 @@ class RunAsker:
                 delays[evidence.path] = EXPIRES_NS
         return delays
 
-    def _credentials_path(self) -> str:
-        """The file that may come to hold a key where the environment has none."""
-        home = self.environ.get("HOME") or os.path.expanduser("~")
-        return os.path.abspath(self.environ.get("NETRC") or os.path.join(home, ".netrc"))
-
-    def _local_record(self, evidence: Evidence, reference: _Reference | None) -> RunRecord | None:
-        """What the run's own folder says, if one is there; the answer then depends on what stands there."""
-        from catalog.wandb_local import match_local_run, read_local_run
+    def _local_run(self, evidence: Evidence, reference: _Reference | None) -> LocalRun | None:
+        """The run's own folder, if there is one; the answer depends on which there are."""
+        from catalog.wandb_local import match_local_run
 
         experiment = _experiment_folder(evidence.folder)
         places = self._places(evidence, experiment)
@@ -114,11 +113,33 @@ class RunAsker:
         if key not in self._local:
             self._local[key] = _find(places)
         run_id = reference.run_id.rpartition("/")[2] if reference else None
-        run = match_local_run(self._local[key], run_id=run_id, experiment_name=experiment)
-        if run is None:
-            return None
+        return match_local_run(self._local[key], run_id=run_id, experiment_name=experiment)
+
+    def _read_local_run(self, run: LocalRun, evidence: Evidence) -> None:
+        """Take over what a run's own folder says; the answer then depends on its files."""
+        from catalog.wandb_local import read_local_run
+
         evidence.depend(*run.files)
-        return read_local_run(run, with_history=_has_moment(evidence))
+        _fill(evidence, read_local_run(run, with_history=_has_moment(evidence)))
+
+    def _reference_of(self, run: LocalRun, evidence: Evidence) -> _Reference | None:
+        """The run that a folder's name tells, where its server can be asked and need know of it."""
+        if run.is_offline:
+            return None
+        access = self._find_access()
+        if not access.can_ask:
+            evidence.depend(*access.files)
+            return None
+        beside = _logger(evidence)
+        return _Reference(run.run_id, beside.get("entity"), beside.get("project"), run.folder)
+
+    def _find_access(self) -> Access:
+        """How W&B can be asked, looked up once."""
+        from catalog.wandb_credentials import find_access
+
+        if self._access is None:
+            self._access = find_access(self.environ)
+        return self._access
 
     def _places(self, evidence: Evidence, experiment: str) -> tuple[str, ...]:
         """The folders that may hold a `wandb` folder: experiment, outputs, the one above, `WANDB_DIR`."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from catalog import canonical
+from catalog import canonical, excerpt
 from catalog.adapter import build_lightweight_catalog
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
+from catalog.index import Memory
 from catalog.info import CatalogOptions
 from catalog.store import CatalogCache
 
@@ -18,9 +19,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from catalog.info import CheckpointInfo
+    from catalog.keys import Key
     from catalog.records import CheckpointCatalog
 
 Names = tuple[str, ...]
+
+
+class _InProcess(CatalogCache):
+    """Remembers in this process alone: neither reads nor writes an index."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: dict[Key, Memory] = {}
+
+    def load(self, key: Key) -> Memory:
+        return self._kept.get(key) or Memory()
+
+    def save(self, key: Key, memory: Memory) -> None:
+        self._kept[key] = memory
+
+
+_IN_PROCESS = _InProcess()
 
 
 def v2(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
@@ -33,6 +52,13 @@ def v2_wandb(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
     return CheckpointCatalogBuilder(outputs_dir, False, True, config_filenames).build_catalog()
 
 
+def v2_wandb_index(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
+    """V2 as a new process finds it, remembered by the index file if at all, W&B asked for the rest."""
+    collaborators = Collaborators(cache=CatalogCache())
+    builder = CheckpointCatalogBuilder(outputs_dir, True, True, config_filenames, collaborators=collaborators)
+    return builder.build_catalog()
+
+
 def v2_remembered(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
     """V2 in a process that built the same catalog before."""
     return CheckpointCatalogBuilder(outputs_dir, True, False, config_filenames).build_catalog()
@@ -43,6 +69,23 @@ def v2_index(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
     collaborators = Collaborators(cache=CatalogCache())
     builder = CheckpointCatalogBuilder(outputs_dir, True, False, config_filenames, collaborators=collaborators)
     return builder.build_catalog()
+
+
+def v2_unwritten(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
+    """V2 in a process that built the same catalog before, and writes no index."""
+    collaborators = Collaborators(cache=_IN_PROCESS)
+    builder = CheckpointCatalogBuilder(outputs_dir, True, False, config_filenames, collaborators=collaborators)
+    return builder.build_catalog()
+
+
+def fast_sidecars(outputs_dir: Path, config_filenames: Names) -> list[Path]:  # noqa: ARG001 - a subject's own
+    """The sidecars that are proven to be canonical, and read without a YAML parser."""
+    sidecars = outputs_dir.rglob("*.metadata.yaml")
+    return [path for path in sidecars if _is_taken(path.read_bytes())]
+
+
+def _is_taken(data: bytes) -> bool:
+    return excerpt.read(data) is not None or canonical.parse(data) is not None
 
 
 def adapter(outputs_dir: Path, config_filenames: Names) -> list[CheckpointInfo]:
@@ -60,6 +103,7 @@ def legacy(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
 def _forget(outputs_dir: Path, config_filenames: Names) -> None:  # noqa: ARG001 - what a preparation is given
     """Make this process as new: what sidecars have in common is remembered between builds too."""
     canonical.forget()
+    excerpt.forget()
 
 
 def _remember(subject: Callable[[Path, Names], object]) -> Callable[[Path, Names], None]:

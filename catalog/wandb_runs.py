@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import logging
-import netrc
 import os
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from catalog.run_ids import RunId
 from catalog.run_records import METRIC_GROUPS, RunRecord, plain_config, plain_summary
+from catalog.wandb_credentials import find_access
 from catalog.wandb_process import WorkerEndedError, WorkerShelf, shelf
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEADLINE_S: Final = 10.0
-_DEFAULT_HOSTS: Final = ("api.wandb.ai", "api.forge.coreweave.com")
-_OFFLINE_MODES: Final = frozenset({"offline", "disabled", "dryrun"})
 
 _NETWORK_REMEDY: Final = "check the network and WANDB_BASE_URL, or build without W&B"
 _LATER_REMEDY: Final = "try again later, or build without W&B"
@@ -51,22 +49,6 @@ class FetchedRuns:
     failures: tuple[RunFailure, ...] = ()
 
 
-def can_ask(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether there is a key to ask W&B with (`WANDB_API_KEY`, netrc), and nobody wished to be offline."""
-    if environ.get("WANDB_MODE") in _OFFLINE_MODES:
-        return False
-    if environ.get("WANDB_API_KEY") or environ.get("WANDB_IDENTITY_TOKEN_FILE"):
-        return True
-    home = environ.get("HOME") or os.path.expanduser("~")
-    address = environ.get("WANDB_BASE_URL")
-    hosts = (urlsplit(address).netloc,) if address else _DEFAULT_HOSTS
-    try:
-        known = netrc.netrc(environ.get("NETRC") or os.path.join(home, ".netrc"))
-    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
-        return False
-    return any(host in known.hosts for host in hosts)
-
-
 def fetch_runs(
     run_ids: Collection[RunId],
     *,
@@ -78,17 +60,20 @@ def fetch_runs(
     """Ask W&B for all `run_ids` in one go, and for the logged metrics of those `with_history`.
 
     Takes `deadline_s` seconds at most. Raises nothing: what went wrong stands in `failures`, and in one
-    warning. Without ids, or where `can_ask` says no, nothing is asked and no process is started.
+    warning. Without ids, or without a key, nothing is asked and no process is started.
     """
     until_s = time.monotonic() + deadline_s
     wanted = dict.fromkeys(run_ids)
-    if not wanted or not can_ask(environ):
+    if not wanted:
         return FetchedRuns()
-    collected = _Collected(key=environ.get("WANDB_API_KEY", ""))
+    access = find_access(environ)
+    if not access.can_ask:
+        return FetchedRuns()
+    collected = _Collected(secrets=_secrets(access.key))
     if _is_installed():
         question = {"runs": list(wanted), "history": [one for one in with_history if one in wanted]}
         _ask(question | {"metrics": METRIC_GROUPS}, until_s, environ, workers, collected)
-        collected.fail_others(wanted, deadline_s)
+        collected.fail_others(wanted, question["history"], deadline_s)
     else:
         collected.fail(wanted, "no package `wandb`", "install it: pip install 'ckpt-bench[wandb]'")
     _warn(collected, len(wanted))
@@ -97,11 +82,12 @@ def fetch_runs(
 
 @dataclass(slots=True)
 class _Collected:
-    """What has arrived so far. `key` must never be shown."""
+    """What has arrived so far. `secrets` must never be shown."""
 
-    key: str
+    secrets: tuple[str, ...]
     runs: dict[RunId, RunRecord] = field(default_factory=dict)
     failures: dict[RunId, RunFailure] = field(default_factory=dict)
+    histories: set[RunId] = field(default_factory=set)
     is_late: bool = False
 
     def take(self, answer: Mapping[str, Any]) -> None:
@@ -113,6 +99,7 @@ class _Collected:
             return
         run_id = RunId(*answer["run"])
         if "rows" in answer:
+            self.histories.add(run_id)
             self.runs[run_id] = replace(
                 self.runs[run_id], history=tuple(row for row in answer["rows"] if isinstance(row, dict))
             )
@@ -125,20 +112,30 @@ class _Collected:
 
     def fail(self, run_ids: Iterable[RunId], found: str, remedy: str) -> None:
         """Note what went wrong, in one line of bounded length."""
-        if self.key:
-            found = found.replace(self.key, "***")
+        for secret in self.secrets:
+            found = found.replace(secret, "***")
         found = " ".join(found.split())[:200]
         for run_id in run_ids:
             self.failures.setdefault(run_id, RunFailure(run_id=run_id, found=found, remedy=remedy))
 
-    def fail_others(self, wanted: Iterable[RunId], deadline_s: float) -> None:
-        """Note the runs that nothing was heard of."""
-        others = [one for one in wanted if one not in self.runs and one not in self.failures]
+    def fail_others(self, wanted: Iterable[RunId], with_history: Iterable[RunId], deadline_s: float) -> None:
+        """Note the runs that nothing was heard of, and those whose history was wanted and did not come.
+
+        Without its history a run speaks of its last step alone, which must not pass for the whole answer.
+        """
+        unheard = [one for one in wanted if one not in self.runs]
+        untold = [one for one in with_history if one in self.runs and one not in self.histories]
         if self.is_late:
             found = f"no answer within {deadline_s:g} s"
-            self.fail(others, found, f"{_NETWORK_REMEDY}; a rate limit shows so too")
+            self.fail([*unheard, *untold], found, f"{_NETWORK_REMEDY}; a rate limit shows so too")
         else:
-            self.fail(others, "no such run", "correct the run's id, entity and project")
+            self.fail(unheard, "no such run", "correct the run's id, entity and project")
+            self.fail(untold, "no history that the client can read", _LATER_REMEDY)
+
+
+def _secrets(key: str) -> tuple[str, ...]:
+    """A key, as it is and as HTTP's basic authorization sends it."""
+    return (key, base64.b64encode(f"api:{key}".encode()).decode()) if key else ()
 
 
 def _ask(

@@ -11,7 +11,9 @@ happened) and `status` (that of HTTP, 0 where there was none); at last `done`.
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import json
 import os
 import queue
@@ -129,6 +131,9 @@ def _open_client(entity: str) -> Api:
     threading.Thread(target=wandb.setup, daemon=True).start()
     from wandb.apis.public import Api
 
+    # The client would load it in the middle of its first page, when nothing is left to wait for beside it.
+    with contextlib.suppress(ImportError):
+        importlib.import_module("requests")
     gc.enable()
     # The client asks for a default entity unless it is given one, even where every path has its own.
     return Api(overrides={"entity": entity}, timeout=_CLIENT_TIMEOUT_S)

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from bench.arms import isolated
 from bench.equality import compare, listing_of, listing_of_expected
+from bench.operations import count_operations
 from bench.pagecache import drop
 from bench.scenario import CONFIG_FILENAMES, SETTINGS
-from bench.subject import resolve
+from bench.subject import Subject, resolve
 from bench.subject_host import plain_answer
-from bench.worker import Answer
+from bench.worker import Answer, Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -73,6 +76,7 @@ def test_catalog(
     targets: tuple[Target, ...],
     settle: Callable[[Contestant, Variant], None],
     benchmark: BenchmarkFixture,
+    tmp_path: Path,
 ) -> None:
     """Time one contestant in one setting, check its answer, then hold its median against its targets."""
     if setting.is_cold and not is_cold_possible:
@@ -85,6 +89,10 @@ def test_catalog(
         timed.call, setup=timed.prepare, rounds=ROUNDS, warmup_rounds=1
     )
     check_answer(contestant, variant, timed.answer)
+    if contestant.is_asking_wandb:
+        subject = Subject(contestant.name, contestant.target, environment=isolated(tmp_path))
+        call = Call(variant.root, CONFIG_FILENAMES)
+        benchmark.extra_info["operations"] = count_operations(subject, variant.runs, call)
     if benchmark.stats is not None:
         median_s = median(benchmark.stats.stats.data)
         benchmark.extra_info["checkpoints"] = variant.listed

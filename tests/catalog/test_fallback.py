@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
+from catalog.fallback import EXPIRES_NS
 from catalog.filesystem import SETTLING_NS, FileSystem
 from catalog.store import CatalogCache
 from fixtures.runs import Run
+from fixtures.wandb_faults import Fault
+from fixtures.wandb_schema import Schema
 from fixtures.wandb_server import WandbServer
 from tests.catalog.trees import HYDRA, SIDECAR, changed, without, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from catalog.records import CheckpointCatalog, Problem
+    from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Problem
 
 ROWS = tuple(
     {"epoch": epoch, "trainer/global_step": 10 * epoch - 1, "val/hmean": epoch / 100} for epoch in range(1, 10)
@@ -33,11 +37,11 @@ RUN = Run(
 )
 
 
-def in_a_while() -> FileSystem:
+def in_a_while(later_ns: int = 0) -> FileSystem:
     """A clock that runs ahead, so that what was just written has settled."""
     import time
 
-    return FileSystem(now_ns=lambda: time.time_ns() + 2 * SETTLING_NS)
+    return FileSystem(now_ns=lambda: time.time_ns() + 2 * SETTLING_NS + later_ns)
 
 
 class Place:
@@ -53,8 +57,11 @@ class Place:
         document = changed(without(SIDECAR, "metrics"), training__epoch=epoch, training__global_step=10 * epoch)
         write(folder / f"epoch={epoch}.metadata.yaml", document | values)
 
-    def build(self, *, use_wandb: bool = True) -> CheckpointCatalog:
-        collaborators = Collaborators(files=in_a_while(), cache=self.cache)
+    def build(
+        self, *, use_wandb: bool = True, later_ns: int = 0, deadline_s: float = 60.0
+    ) -> CheckpointCatalog:
+        files = in_a_while(later_ns)
+        collaborators = Collaborators(files=files, cache=self.cache, wandb_deadline_s=deadline_s)
         outputs = self.root / "outputs"
         return CheckpointCatalogBuilder(outputs, True, use_wandb, collaborators=collaborators).build_catalog()
 
@@ -117,6 +124,87 @@ def test_a_bare_id_is_a_problem_that_says_what_to_set(place: Place, monkeypatch:
     monkeypatch.setenv("WANDB_PROJECT", "ocr")
     assert place.problems() == []
     assert [entry.hmean for entry in place.build()] == [0.03]
+
+
+def test_a_run_that_had_not_finished_is_asked_again_after_a_minute(place: Place, server: WandbServer) -> None:
+    running = replace(RUN, state="running", summary={"val/hmean": 0.5}, history=())
+    server.schema = Schema((running,))
+    place.add("one", 3, wandb_run_id="team/ocr/abcd1234")
+    assert [entry.hmean for entry in place.build()] == [0.5]
+    server.schema = Schema((replace(running, state="finished", summary={"val/hmean": 0.6}),))
+    for later_ns, hmean in ((0, 0.5), (EXPIRES_NS, 0.6), (100 * EXPIRES_NS, 0.6)):
+        assert [entry.hmean for entry in place.build(later_ns=later_ns)] == [hmean]
+    assert server.operations["Runs"] == 2
+
+
+def test_a_history_that_came_too_late_is_a_problem_and_asked_for_again(
+    place: Place, server: WandbServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.add("warm", 1, wandb_run_id="team/ocr/abcd1234", training=None)
+    place.build()  # the client has introduced itself
+    server.operations.clear()
+    server.answered_first, server.fault = 1, Fault.SILENT
+    place.add("one", 3, wandb_run_id="team/ocr/abcd1234")
+    late = place.build(deadline_s=3.0)
+    assert own(late).provenance["hmean"] == "wandb-summary"
+    assert "wandb" in {problem.source for problem in late.problems}
+    assert "no answer within 3 s" in caplog.text
+    server.fault = None
+    again = place.build(later_ns=EXPIRES_NS)
+    assert (own(again).hmean, own(again).provenance["hmean"]) == (0.03, "wandb-history")
+
+
+def own(catalog: CheckpointCatalog) -> CheckpointCatalogEntry:
+    """The entry of the checkpoint that knows its epoch."""
+    return next(entry for entry in catalog if entry.exp_name == SIDECAR["exp_name"] and entry.epochs == 3)
+
+
+def test_a_checkpoint_that_tells_neither_epoch_nor_step_is_told_the_runs_summary_alone(
+    place: Place, server: WandbServer
+) -> None:
+    place.add("one", 3, wandb_run_id="team/ocr/abcd1234", training=None)
+    (entry,) = place.build().entries
+    assert (entry.hmean, entry.provenance["hmean"]) == (0.09, "wandb-summary")
+    assert server.operations == {"Viewer": 1, "Runs": 1}
+
+
+def near_run(place: Place, name: str, summary: dict[str, float]) -> None:
+    """A checkpoint that names no run, and a run's folder that was made two seconds after the experiment's."""
+    experiment = "tag-dbnet-resnet18_training_20250101_101010"
+    place.add(experiment, 3)
+    write(place.root / "outputs" / experiment / "wandb" / name / "files" / "wandb-summary.json", summary)
+
+
+def test_a_run_that_only_its_folder_names_is_asked_for_what_the_folder_leaves_untold(
+    place: Place, server: WandbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near_run(place, "run-20250101_101012-abcd1234", {"val/recall": 0.75})
+    (problem,) = place.problems()
+    assert "WANDB_ENTITY and WANDB_PROJECT" in str(problem)
+    monkeypatch.setenv("WANDB_ENTITY", "team")
+    monkeypatch.setenv("WANDB_PROJECT", "ocr")
+    (entry,) = place.build().entries
+    assert (entry.hmean, entry.recall, entry.precision) == (0.03, 0.75, 0.25)
+    assert entry.provenance["hmean"] == "wandb-history"
+    assert server.operations["Runs"] == 1
+
+
+def test_a_run_that_was_kept_offline_is_not_asked_for_by_its_folders_name(
+    place: Place, server: WandbServer
+) -> None:
+    near_run(place, "offline-run-20250101_101012-abcd1234", {"val/recall": 0.75})
+    assert place.problems() == []
+    assert [entry.recall for entry in place.build()] == [0.75]
+    assert server.operations.total() == 0
+
+
+def test_a_bare_id_is_made_whole_by_the_settings_file(place: Place, server: WandbServer) -> None:
+    place.add("one", 3, wandb_run_id="abcd1234")
+    assert len(place.problems()) == 1
+    settings = Path(os.environ["WANDB_CONFIG_DIR"]) / "settings"
+    write(settings, b"[default]\nentity = team\nproject = ocr\n")
+    assert [entry.hmean for entry in place.build()] == [0.03]
+    assert server.operations["Runs"] == 1
 
 
 def test_nothing_is_asked_when_switched_off_or_when_nothing_is_missing(

@@ -11,7 +11,7 @@ import pytest
 
 from catalog.run_ids import RunId
 from catalog.wandb_process import WorkerProcess, WorkerShelf
-from catalog.wandb_runs import FetchedRuns, can_ask, fetch_runs
+from catalog.wandb_runs import FetchedRuns, fetch_runs
 from fixtures.runs import Run
 from fixtures.wandb_schema import Limits
 from fixtures.wandb_server import WandbServer
@@ -191,28 +191,6 @@ def test_a_folder_of_runs_does_not_pass_for_the_package(
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     fetched = fetch_runs(OF_TEAM[:1], environ=KEYED, workers=NoWorkers())
     assert fetched.failures[0].found == "no package `wandb`"
-
-
-@pytest.mark.parametrize(
-    ("machine", "address", "expected"),
-    [
-        ("api.wandb.ai", None, True),
-        ("127.0.0.1:9", "http://127.0.0.1:9", True),
-        ("api.wandb.ai", "http://127.0.0.1:9", False),
-    ],
-)
-def test_a_key_in_netrc_counts_for_its_own_server(
-    tmp_path: Path, machine: str, address: str | None, expected: bool
-) -> None:
-    (tmp_path / ".netrc").write_text(f"machine {machine}\n  login user\n  password {'k' * 40}\n")
-    (tmp_path / ".netrc").chmod(0o600)
-    environ = {"HOME": str(tmp_path)} | ({"WANDB_BASE_URL": address} if address else {})
-    assert can_ask(environ) is expected
-
-
-def test_a_damaged_netrc_holds_no_key(tmp_path: Path) -> None:
-    (tmp_path / ".netrc").write_bytes(b"machine \xff\x00 {")
-    assert not can_ask({"HOME": str(tmp_path)})
 
 
 def test_asking_imports_the_package_into_no_process_but_the_worker(served: Served) -> None:
