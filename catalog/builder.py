@@ -13,23 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from catalog import collector
-from catalog.config import check_config_filenames
-from catalog.contract import DEFAULT_CONFIG_FILENAMES
-from catalog.documents import unreadable
-from catalog.evidence import Evidence, Reader
 from catalog.filesystem import FileSystem
 from catalog.index import Memory, recall, remember
 from catalog.keys import key_of
-from catalog.merge import Answer, merge
+from catalog.layout import DEFAULT_CONFIG_FILENAMES, check_config_filenames
 from catalog.records import CheckpointCatalog, Problem
-from catalog.scan import Folder, Kind, Scanner, Tree
+from catalog.scan import Scanner, Tree
 from catalog.store import CatalogCache, global_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from catalog.filesystem import Signature
+    from catalog.index import Unknown
+    from catalog.records import Answer
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +91,8 @@ class CheckpointCatalogBuilder:
     def _anew(self, begun_ns: int) -> CheckpointCatalog:
         tree = self._scan(Memory(), ignored=None)
         unknown = recall(Memory(), tree, self._with.files).unknown
-        reader = Reader(tree, self.config_filenames, self._with.files, is_remembering=False)
-        return _assemble(self.outputs_dir, in_order({}, self._read(reader, unknown)), tree, begun_ns)
+        fresh, _ = self._read(tree, unknown, is_remembering=False)
+        return _assemble(self.outputs_dir, in_order({}, fresh), tree, begun_ns)
 
     def _remembered(self, begun_ns: int) -> CheckpointCatalog:
         files = self._with.files
@@ -106,11 +104,10 @@ class CheckpointCatalogBuilder:
         tree = self._scan(memory, cache.folder_below(root))
         recalled = recall(memory, tree, files)
         if not recalled.is_whole:
-            reader = Reader(tree, self.config_filenames, files)
-            fresh = self._read(reader, recalled.unknown)
+            fresh, signatures = self._read(tree, recalled.unknown, is_remembering=True)
             answers = in_order(recalled.believed, fresh)
             earlier = memory
-            memory = remember(tree, recalled, fresh, answers, reader.signatures, earlier, taken_ns)
+            memory = remember(tree, recalled, fresh, answers, signatures, earlier, taken_ns)
             if memory is not earlier:
                 cache.save(key, memory)
         return _assemble(self.outputs_dir, memory.answers, tree, begun_ns)
@@ -123,44 +120,23 @@ class CheckpointCatalogBuilder:
             raise tree.unreadable[""]
         return tree
 
-    def _read(self, reader: Reader, unknown: Sequence[tuple[Folder, str, Kind]]) -> dict[str, Answer]:
-        """Fresh answers by path: by the files first, then for all that still lacks something by its runs."""
-        fresh: dict[str, Answer] = {}
-        wanting: list[Evidence] = []
+    def _read(
+        self, tree: Tree, unknown: Sequence[Unknown], *, is_remembering: bool
+    ) -> tuple[dict[str, Answer], Mapping[str, Signature]]:
         if not unknown:
-            return fresh
-        # Its patterns take longer to compile than a remembered catalog to answer.
-        from catalog.shortcut import by_sidecar
+            return {}, {}
+        # Whoever reads nothing needs none of this: it takes longer to import than to answer from memory.
+        from catalog.reading import Reading
 
-        progress = self._with.progress
-        for done, (folder, name, kind) in enumerate(unknown):
-            if progress is not None:
-                progress(done, len(unknown))
-            found = by_sidecar(reader, folder, name, kind)
-            if found is not None:
-                fresh[found.path] = found
-                continue
-            evidence = Evidence(reader, folder.path, name, kind)
-            fresh[evidence.path] = _dangling(evidence) if kind == "nothing" else merge(evidence)
-            if self.use_wandb_fallback and evidence.is_run_wanted:
-                wanting.append(evidence)
-        if progress is not None:
-            progress(len(unknown), len(unknown))
-        if wanting:
-            self._ask_runs(wanting, fresh)
-        return fresh
-
-    def _ask_runs(self, wanting: Sequence[Evidence], fresh: dict[str, Answer]) -> None:
-        """Merge anew, with what their runs tell, the checkpoints that lack something."""
-        # Most trees need no run, and W&B's share of the code is the largest to load.
-        from catalog.fallback import RunAsker
-
-        delays = RunAsker(deadline_s=self._with.wandb_deadline_s).ask(wanting)
-        now_ns = self._with.files.now_ns()
-        for evidence in wanting:
-            delay_ns = delays.get(evidence.path)
-            expires_ns = None if delay_ns is None else now_ns + delay_ns
-            fresh[evidence.path] = msgspec.structs.replace(merge(evidence), expires_ns=expires_ns)
+        reading = Reading(
+            tree,
+            self.config_filenames,
+            self._with.files,
+            is_remembering=is_remembering,
+            progress=self._with.progress,
+            wandb_deadline_s=self._with.wandb_deadline_s if self.use_wandb_fallback else None,
+        )
+        return reading.answers(unknown), reading.signatures
 
 
 def build_catalog(
@@ -212,18 +188,9 @@ def _position(item: tuple[str, Answer]) -> tuple[bool, str, str, int, str, str]:
     return (False, entry.architecture, entry.backbone, entry.epochs, name, path)
 
 
-def _dangling(evidence: Evidence) -> Answer:
-    problem = Problem(
-        path=Path(evidence.reader.tree.absolute(evidence.path)),
-        source="scan",
-        expected="a checkpoint file or folder",
-        found="a link that leads nowhere, or a special file",
-        remedy="delete it, or restore what it leads to",
-    )
-    return Answer(evidence.path, None, None, (problem,), evidence.kind, ())
-
-
 def _refused(tree: Tree, path: str, error: OSError) -> Problem:
+    from catalog.documents import unreadable
+
     refusal = unreadable(error)
     return Problem(
         path=Path(tree.absolute(path)),

@@ -9,15 +9,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog import listing
+from catalog import collector, listing
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
-from catalog.contract import DEFAULT_CONFIG_FILENAMES
+from catalog.layout import DEFAULT_CONFIG_FILENAMES
 from catalog.records import printable
 from catalog.selection import FIELDS, GROUPS, NUMERIC_FIELDS, Selection, SelectionError, parse_condition
 from catalog.store import CatalogCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
     from catalog.records import CheckpointCatalog, CheckpointCatalogEntry
     from catalog.validator import ValidationReport
@@ -30,13 +31,30 @@ class UsageError(Exception):
     """A call that cannot be carried out; its text names the remedy."""
 
 
+def run() -> NoReturn:
+    """Run the command of this process's command line and end the process."""
+    code = main()
+    if "catalog.wandb_process" in sys.modules:
+        sys.exit(code)  # it has a process of its own to end
+    # Nothing is left to do but to free every record one by one, which takes as long as reading them did.
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        code = USAGE
+        print(f"ckpt-catalog: standard output: {error.strerror}", file=sys.stderr)
+    os._exit(code)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 faults found or nothing matched, 2 the call was wrong."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
     try:
         command: Callable[[argparse.Namespace], int] = options.command
-        return command(options)
+        with collector.paused():
+            return command(options)
     except BrokenPipeError:
         # The reader (head, less) has seen enough; what is left in the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

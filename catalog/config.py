@@ -5,33 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.contract import (
+from catalog.contract import SILENT, accept_text
+from catalog.documents import DocumentError, read_document
+from catalog.layout import (
     DEFAULT_CONFIG_FILENAMES,
     HYDRA_CONFIG,
     OWN_CONFIG_SUFFIXES,
-    SILENT,
-    accept_text,
+    check_config_filenames,
+    folders_above,
+    hydra_folders,
+    stem_of,
 )
-from catalog.documents import DocumentError, read_document
-from catalog.names import stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _MODEL_CHECKPOINT = "ModelCheckpoint"
-
-
-def check_config_filenames(config_filenames: Iterable[str]) -> tuple[str, ...]:
-    """The configured names as a tuple. Raises `ValueError` for one that is a path instead of a name."""
-    if isinstance(config_filenames, str):
-        raise TypeError(
-            f"config_filenames: expected a sequence of names, found the string {config_filenames!r}"
-        )
-    names = tuple(config_filenames)
-    for name in names:
-        if not name or name in {".", ".."} or "/" in name or "\\" in name or "\0" in name:
-            raise ValueError(f"config_filenames: expected file names, found {name!r}; name the file alone")
-    return names
 
 
 def candidates(folder: str, stem: str, config_filenames: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -51,20 +40,6 @@ def shared_candidates(folder: str, config_filenames: tuple[str, ...]) -> Iterato
     for holder in (folder, *folders_above(folder)[:1]):
         for name in config_filenames:
             yield holder, name
-
-
-def folders_above(folder: str) -> tuple[str, ...]:
-    """The folder one and two above `folder`, as far as they are at or below the outputs directory."""
-    if not folder:
-        return ()
-    one = folder.rpartition("/")[0]
-    return (one, one.rpartition("/")[0]) if one else (one,)
-
-
-def hydra_folders(folder: str) -> tuple[str, ...]:
-    """The `.hydra` folders that belong to a checkpoint in `folder`, first choice first."""
-    hidden = HYDRA_CONFIG[0]
-    return tuple(f"{above}/{hidden}" if above else hidden for above in folders_above(folder))
 
 
 def chosen_callback(config: Mapping[Any, Any]) -> object:

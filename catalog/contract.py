@@ -18,10 +18,6 @@ from catalog.records import UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DEFAULT_CONFIG_FILENAMES: Final = ("config.yaml", "hparams.yaml")
-HYDRA_CONFIG: Final = (".hydra", "config.yaml")
-OWN_CONFIG_SUFFIXES: Final = (".config.json", ".config.yaml", ".config.yml", ".resolved.config.json")
-
 ARCHITECTURES: Final = ("dbnetpp", "dbnet", "craft", "pan", "psenet")
 ENCODERS: Final = (
     "mobilenetv3_small_050",

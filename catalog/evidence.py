@@ -6,18 +6,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from catalog import config, names, sidecar
-from catalog.contract import HYDRA_CONFIG, OWN_CONFIG_SUFFIXES, WANDB_SOURCES, Source
+from catalog import config, layout, names, sidecar
+from catalog.child_paths import child_maker
+from catalog.contract import WANDB_SOURCES, Source
 from catalog.documents import DocumentError, parse_document, read_bytes, unreadable
 from catalog.filesystem import FileSystem, Signature
+from catalog.layout import HYDRA_CONFIG, OWN_CONFIG_SUFFIXES
 from catalog.records import Problem, ProblemSource
 from catalog.refusal import HeaderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from catalog.checkpoint import CheckpointFacts
-    from catalog.scan import Kind, Tree
+    from catalog.records import Kind
+    from catalog.scan import Tree
 
 
 class Document(NamedTuple):
@@ -57,6 +60,7 @@ class Reader:
     paths: dict[str, Path] = field(default_factory=dict)
     _last_read: tuple[str, bytes] = ("", b"")
     _shared_configs: dict[str, str | None] = field(default_factory=dict)
+    _makers: dict[str, Callable[[str], Path]] = field(default_factory=dict)
 
     def signature(self, path: str) -> Signature:
         """The signature of a path below the outputs directory, taken once a build."""
@@ -96,10 +100,17 @@ class Reader:
             known = self.paths[path] = Path(self.tree.absolute(path))
         return known
 
+    def child_path(self, folder: str, name: str) -> Path:
+        """The path of a name in a folder below the outputs directory, as an object."""
+        make = self._makers.get(folder)
+        if make is None:
+            make = self._makers[folder] = child_maker(Path(self.tree.absolute(folder)))
+        return make(name)
+
     def config_path(self, folder: str, file_name: str) -> str | None:
         """Where the config of a checkpoint stands below the outputs directory."""
         names_here = self.tree.folders[folder].files
-        stem = names.stem_of(file_name)
+        stem = layout.stem_of(file_name)
         for suffix in OWN_CONFIG_SUFFIXES:
             if stem + suffix in names_here:
                 return f"{folder}/{stem}{suffix}" if folder else stem + suffix
@@ -199,7 +210,7 @@ class Evidence:
     def hydra_config_path(self) -> str | None:
         """Where the checkpoint's Hydra config stands below the outputs directory."""
         name = HYDRA_CONFIG[1]
-        found = (one for one in config.hydra_folders(self.folder) if self.reader.tree.has_file(one, name))
+        found = (one for one in layout.hydra_folders(self.folder) if self.reader.tree.has_file(one, name))
         folder = next(found, None)
         return None if folder is None else f"{folder}/{name}"
 

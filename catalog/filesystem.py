@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Signature = tuple[int, int, int, int, int]
 """(mode with the file's type, inode, size in bytes, mtime in ns, ctime in ns); compared for equality."""
@@ -38,6 +39,11 @@ class Stat(Protocol):
     def st_ctime_ns(self) -> int: ...  # noqa: D102
 
 
+_signature_of: Callable[[Stat], Signature] = attrgetter(
+    "st_mode", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class FileSystem:
     """What decides whether an answer may be remembered: `stat`, and the clock in ns since 1970."""
@@ -48,10 +54,16 @@ class FileSystem:
     def signature(self, path: str) -> Signature:
         """The signature of what `path` leads to, symlinks followed; `ABSENT` where that is nothing."""
         try:
-            status = self.stat(path)
+            return _signature_of(self.stat(path))
         except (OSError, ValueError):
             return ABSENT
-        return (status.st_mode, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def signatures(self, paths: Sequence[str]) -> list[Signature]:
+        """The signatures of many paths, in their order."""
+        try:
+            return list(map(_signature_of, map(self.stat, paths)))
+        except (OSError, ValueError):  # something is absent: ask for each
+            return [self.signature(path) for path in paths]
 
 
 def is_settled(signature: Signature, taken_ns: int) -> bool:

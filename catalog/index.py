@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from catalog.config import folders_above, hydra_folders
-from catalog.filesystem import ABSENT, FileSystem, Signature, is_settled
-from catalog.merge import Answer
-from catalog.scan import Folder, Kind, Tree
+from catalog.filesystem import FileSystem, Signature, is_settled
+from catalog.layout import folders_above, hydra_folders
+from catalog.records import Answer, Kind
+from catalog.scan import Folder, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,12 +36,16 @@ class Memory(msgspec.Struct, frozen=True):
     answers: dict[str, Answer] = {}
 
 
+Unknown = tuple[Folder, str, Kind]
+"""A checkpoint that must be read: its folder, its file name, and what it is."""
+
+
 @dataclass(slots=True)
 class Recall:
     """What of a memory still holds: the believed answers, in its order, and the checkpoints to be read."""
 
     believed: dict[str, Answer] = field(default_factory=dict)
-    unknown: list[tuple[Folder, str, Kind]] = field(default_factory=list)
+    unknown: list[Unknown] = field(default_factory=list)
     is_whole: bool = False
     """Whether the memory answers the tree as it stands, with nothing to add and nothing to forget."""
 
@@ -65,7 +69,7 @@ def recall(memory: Memory, tree: Tree, files: FileSystem) -> Recall:
     for path in doubted:
         del believed[path]
     if is_same_tree:
-        return Recall(believed, [_found(tree, path) for path in doubted])
+        return Recall(believed, [_found(tree, path) for path in sorted(doubted)])
     unknown = [
         (folder, name, kind)
         for folder in tree.folders.values()
@@ -77,22 +81,11 @@ def recall(memory: Memory, tree: Tree, files: FileSystem) -> Recall:
 
 def _changed_files(memory: Memory, tree: Tree, files: FileSystem) -> set[str]:
     """The dependencies that are not what they were, or that nothing vouches for."""
-    changed = set()
-    stat = files.stat
     prefix = tree.root if tree.root.endswith("/") else f"{tree.root}/"
-    for path, signature in memory.dependencies.items():
-        if signature is None:
-            changed.add(path)
-            continue
-        try:
-            found = stat(path if path[:1] == os.sep else prefix + path)
-        except (OSError, ValueError):
-            if signature != ABSENT:
-                changed.add(path)
-            continue
-        if signature != (found.st_mode, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns):
-            changed.add(path)
-    return changed
+    found = files.signatures([path if path[:1] == os.sep else prefix + path for path in memory.dependencies])
+    if found == list(memory.dependencies.values()):
+        return set()
+    return {path for (path, known), now in zip(memory.dependencies.items(), found, strict=True) if known != now}
 
 
 def _moved(memory: Memory, tree: Tree) -> set[str]:
@@ -115,7 +108,7 @@ def _moved(memory: Memory, tree: Tree) -> set[str]:
     return moved
 
 
-def _found(tree: Tree, path: str) -> tuple[Folder, str, Kind]:
+def _found(tree: Tree, path: str) -> Unknown:
     above, _, name = path.rpartition("/")
     folder = tree.folders[above]
     return folder, name, folder.checkpoints[name]

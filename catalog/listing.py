@@ -27,7 +27,7 @@ def as_json(value: object) -> str:
 
 
 def _plain(value: object) -> object:
-    return value.to_dict() if isinstance(value, Provenance) else _path_text(value)
+    return value.to_dict() if type(value) is Provenance else str(value)
 
 
 def _path_text(value: object) -> str:

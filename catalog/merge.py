@@ -8,8 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from catalog.contract import (
     FIELDS,
     METADATA_SOURCES,
@@ -27,30 +25,13 @@ from catalog.contract import (
     accept_text,
 )
 from catalog.evidence import Document, Evidence, problem_source
-from catalog.names import stem_of
-from catalog.records import UNKNOWN, CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
-from catalog.scan import Kind
+from catalog.layout import stem_of
+from catalog.records import UNKNOWN, Answer, CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _REMEDY = "correct the value, or remove the key"
-
-
-class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What becomes of one checkpoint: an entry or the reason why it is left out, and the problems met.
-
-    `kind` is what the checkpoint was, `dependencies` are the files that the answer depends on. `expires_ns`
-    is the time (ns since 1970) after which a run that had not finished is asked again.
-    """
-
-    path: str
-    entry: CheckpointCatalogEntry | None
-    skipped: SkippedCheckpoint | None
-    problems: tuple[Problem, ...]
-    kind: Kind
-    dependencies: tuple[str, ...]
-    expires_ns: int | None = None
 
 
 @dataclass(slots=True)

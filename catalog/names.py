@@ -6,16 +6,11 @@ import re
 from pathlib import Path
 
 from catalog.contract import ARCHITECTURES, ENCODERS, MAX_WHOLE
+from catalog.layout import stem_of
 
 _SEPARATORS = re.compile(r"[\W_]+")
 _EPOCH = re.compile(r"epoch[=_-]([0-9]+)", re.IGNORECASE)
 _SENTINEL_EPOCHS = (("best", 999), ("last", 998))
-CHECKPOINT_SUFFIX = ".ckpt"
-
-
-def stem_of(file_name: str) -> str:
-    """The file name without its last `.ckpt`; `.ckpt` itself is its own stem."""
-    return file_name.removesuffix(CHECKPOINT_SUFFIX) or file_name
 
 
 def facts(path_below: str, outputs_dir: str) -> dict[str, object]:

@@ -18,6 +18,9 @@ UNKNOWN = "unknown"
 _NOTHING_TOLD: Mapping[str, str] = {}
 
 MonitorMode = Literal["min", "max"]
+Kind = Literal["file", "folder", "nothing"]
+"""What a name leads to: a regular file, a folder, or neither (a dangling link, a pipe, ...)."""
+
 ProblemSource = Literal["scan", "sidecar", "checkpoint", "wandb", "config"]
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -114,6 +117,22 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Tell it in one line that is safe to print."""
         where = f"{self.path}: {self.key}" if self.key else f"{self.path}"
         return printable(f"{where}: expected {self.expected}, found {self.found}; {self.remedy}")
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What becomes of one checkpoint: an entry or the reason why it is left out, and the problems met.
+
+    `kind` is what the checkpoint was, `dependencies` are the files that the answer depends on. `expires_ns`
+    is the time (ns since 1970) after which a run that had not finished is asked again.
+    """
+
+    path: str
+    entry: CheckpointCatalogEntry | None
+    skipped: SkippedCheckpoint | None
+    problems: tuple[Problem, ...]
+    kind: Kind
+    dependencies: tuple[str, ...]
+    expires_ns: int | None = None
 
 
 class CheckpointCatalog(msgspec.Struct, frozen=True, kw_only=True):

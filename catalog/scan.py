@@ -8,18 +8,16 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from catalog.filesystem import FileSystem, Signature, is_settled
-from catalog.names import CHECKPOINT_SUFFIX
+from catalog.layout import CHECKPOINT_SUFFIX
+from catalog.records import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Kind = Literal["file", "folder", "nothing"]
-"""What a name leads to: a regular file, a folder, or neither (a dangling link, a pipe, ...)."""
 
 _METADATA_SUFFIXES = (".yaml", ".yml", ".json")
 _NO_FOLDERS: Mapping[str, Folder] = {}
@@ -83,11 +81,15 @@ class Scanner:
     def scan(self, root: str, known: Mapping[str, Folder] = _NO_FOLDERS) -> Tree:
         """Walk the tree at `root`; a folder in `known` whose signature still holds is not listed again."""
         tree = Tree(root)
+        found = self._signatures(tree, known)
+        if known and self._is_whole(tree, known, found):
+            tree.folders = dict(known)
+            return tree
         pending = [""]
         while pending:
             path = pending.pop()
             folder: Folder | None = known.get(path)
-            if folder is None or not self._still_holds(folder, tree.absolute(path)):
+            if folder is None or not self._still_holds(folder, found[path], tree):
                 folder = self._list(tree, path)
             if folder is not None:
                 tree.folders[path] = folder
@@ -96,13 +98,23 @@ class Scanner:
                     pending += [prefix + name for name in folder.folders]
         return tree
 
-    def _still_holds(self, known: Folder, absolute: str) -> bool:
-        """Whether nothing about a known folder can have changed."""
-        if known.signature is None or self.files.signature(absolute) != known.signature:
-            return False
-        return not known.links or all(
-            self._kind_behind(f"{absolute}/{name}") == kind for name, kind in known.links.items()
+    def _signatures(self, tree: Tree, known: Mapping[str, Folder]) -> dict[str, Signature]:
+        """The signatures of the known folders as they are now."""
+        return dict(zip(known, self.files.signatures([tree.absolute(path) for path in known]), strict=True))
+
+    def _is_whole(self, tree: Tree, known: Mapping[str, Folder], found: Mapping[str, Signature]) -> bool:
+        """Whether the tree is made of the known folders, and nothing about any of them can have changed."""
+        return list(found.values()) == [folder.signature for folder in known.values()] and all(
+            self._links_hold(folder, tree) for folder in known.values() if folder.links
         )
+
+    def _still_holds(self, known: Folder, found: Signature, tree: Tree) -> bool:
+        """Whether nothing about a known folder can have changed."""
+        return found == known.signature and self._links_hold(known, tree)
+
+    def _links_hold(self, known: Folder, tree: Tree) -> bool:
+        absolute = tree.absolute(known.path)
+        return all(self._kind_behind(f"{absolute}/{name}") == kind for name, kind in known.links.items())
 
     def _list(self, tree: Tree, path: str) -> Folder | None:
         absolute = tree.absolute(path)

@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from catalog.contract import accept_number
 from catalog.records import CheckpointCatalogEntry
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ def parse_condition(text: str) -> Condition:
     if name not in NUMERIC_FIELDS:
         plain = value.strip("'\"")
         return Condition(name, _OPERATORS[sign], plain.capitalize() if name == "has_metadata" else plain)
+    from catalog.contract import accept_number  # most lists are asked for without a condition
+
     accepted = accept_number(value)
     if not isinstance(accepted, float):
         raise SelectionError(f"{text!r}: expected a finite number for {name}, found {value!r}")

@@ -18,16 +18,17 @@ from catalog.contract import (
     accept_loss,
     accept_moment,
 )
-from catalog.merge import Answer, shared_provenance
-from catalog.names import stem_of
-from catalog.records import CheckpointCatalogEntry
+from catalog.layout import stem_of
+from catalog.merge import shared_provenance
+from catalog.records import Answer, CheckpointCatalogEntry
 from catalog.scalars import Unproven
 from catalog.sidecar import sidecar_names
 
 if TYPE_CHECKING:
     from catalog.evidence import Reader
     from catalog.excerpt import Excerpt
-    from catalog.scan import Folder, Kind
+    from catalog.records import Kind
+    from catalog.scan import Folder
 
 _MODES: Final = ("min", "max")
 _BY_SIDECAR: Final = tuple((row.field, Source.SIDECAR.value) for row in FIELDS)
@@ -65,7 +66,7 @@ def _entry(reader: Reader, folder: str, file_name: str, told: Excerpt) -> Checkp
         return None
     config_path = reader.config_path(folder, file_name)
     return CheckpointCatalogEntry(
-        checkpoint_path=reader.absolute_path(folder) / file_name,
+        checkpoint_path=reader.child_path(folder, file_name),
         config_path=None if config_path is None else reader.absolute_path(config_path),
         display_name=stem_of(file_name),
         architecture=told.architecture,

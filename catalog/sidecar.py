@@ -6,7 +6,7 @@ from typing import Any
 
 from catalog.contract import SILENT, accept_text
 from catalog.documents import DocumentError
-from catalog.names import stem_of
+from catalog.layout import stem_of
 
 _SUFFIX = ".metadata.yaml"
 _OLDER_SUFFIX = ".metadata.json"

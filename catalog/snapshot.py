@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from catalog.child_paths import child_maker
 from catalog.filesystem import Signature
 from catalog.index import Memory
 from catalog.keys import Key
-from catalog.merge import Answer
-from catalog.names import stem_of
-from catalog.records import CheckpointCatalogEntry, MonitorMode, Provenance
-from catalog.scan import Folder, Kind
+from catalog.layout import stem_of
+from catalog.records import Answer, CheckpointCatalogEntry, Kind, MonitorMode, Provenance
+from catalog.scan import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,7 +189,7 @@ class _Writer:
         return str(path)[self._prefix_chars :]
 
     def _plain(self, value: Any) -> object:
-        return value.to_dict() if isinstance(value, Provenance) else self._text(value)
+        return value.to_dict() if type(value) is Provenance else self._text(value)
 
 
 def _memory(found: _Snapshot) -> Memory:
@@ -225,7 +225,7 @@ def _memory(found: _Snapshot) -> Memory:
         holder = folders.get(number)
         if holder is None:
             folder = found.folders[number].path
-            holder = folders[number] = (f"{folder}/" if folder else "", Path(prefix + folder).joinpath)
+            holder = folders[number] = (f"{folder}/" if folder else "", child_maker(Path(prefix + folder)))
         below, join = holder
         path = below + name
         told_by = below + witness

@@ -7,9 +7,10 @@ be. Writers never wait for each other: the last one wins, and every one of them 
 from __future__ import annotations
 
 import contextlib
-import itertools
+import errno
 import logging
 import os
+import stat
 import sys
 import time
 from pathlib import Path
@@ -30,7 +31,6 @@ _SUFFIX = ".index"
 _TEMPORARY = ".index-part"
 _ABANDONED_S = 60.0
 _NOWHERE = Path(os.devnull) / "ckpt-catalog"  # nothing is found there, and nothing can be written
-_parts = itertools.count()
 
 
 def default_index_dir(environment: Mapping[str, str] = os.environ) -> Path:
@@ -61,13 +61,16 @@ def _home_of_user() -> str | None:
         return None
 
 
+_Identity = tuple[int, int] | None
+
+
 class CatalogCache:
     """Memories by key: those of this process, backed by files in `index_dir` (`None`: the default folder)."""
 
     def __init__(self, index_dir: Path | str | None = None) -> None:
         self._index_dir = None if index_dir is None else Path(index_dir)
         self._memories: dict[Key, Memory] = {}
-        self._folders_below: dict[tuple[str, str], str | None] = {}
+        self._folders_below: dict[tuple[str, _Identity, str, _Identity], str | None] = {}
 
     @property
     def index_dir(self) -> Path:
@@ -80,9 +83,12 @@ class CatalogCache:
 
     def folder_below(self, root: str) -> str | None:
         """The index folder's path below the outputs directory, if it stands there: a walk ignores it."""
-        asked = os.path.abspath(self.index_dir), os.path.abspath(root)
+        folder, tree = os.path.abspath(self.index_dir), os.path.abspath(root)
+        # Resolving paths takes longer than the rest of a small remembered build; a link that leads elsewhere
+        # now shows in what stands at its end.
+        asked = (folder, _identity(folder), tree, _identity(tree))
         if asked not in self._folders_below:
-            self._folders_below[asked] = _below(*map(os.path.realpath, asked))
+            self._folders_below[asked] = _below(os.path.realpath(folder), os.path.realpath(tree))
         return self._folders_below[asked]
 
     def load(self, key: Key) -> Memory:
@@ -125,13 +131,21 @@ def clear_global_cache() -> None:
     _GLOBAL.clear()
 
 
+def _identity(path: str) -> _Identity:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino)
+
+
 def _below(folder: str, tree: str) -> str | None:
     return os.path.relpath(folder, tree).replace(os.sep, "/") if folder.startswith(tree + os.sep) else None
 
 
 def _read(path: Path, key: Key) -> Memory | None:
     try:
-        data = path.read_bytes()
+        data = _read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -146,12 +160,22 @@ def _read(path: Path, key: Key) -> Memory | None:
         return None
 
 
+def _read_regular(path: Path) -> bytes:
+    """The bytes of a file; of a pipe nobody might ever write any. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "no regular file")
+        return file.readall()
+
+
 def _write(path: Path, data: bytes) -> None:
     """Replace a file as a whole; a writer that is killed leaves the earlier one. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent)
-    part = f"{path.with_suffix('')}.{os.getpid()}.{next(_parts)}{_TEMPORARY}"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+    # A number that is drawn: in a container, an earlier writer may have had this process's id.
+    part = f"{path.with_suffix('')}.{os.getpid()}.{os.urandom(4).hex()}{_TEMPORARY}"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

@@ -6,15 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from catalog.config import (
-    candidates,
-    check_config_filenames,
-    chosen_callback,
-    hydra_folders,
-    load_config,
-    resolve_config_path,
-)
+from catalog.config import candidates, chosen_callback, load_config, resolve_config_path
 from catalog.documents import DocumentError
+from catalog.layout import check_config_filenames, hydra_folders
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 
 from catalog.filesystem import SETTLING_NS, FileSystem, Signature
 from catalog.index import Memory, Recall, recall, remember
-from catalog.merge import Answer
+from catalog.records import Answer
 from catalog.scan import Folder, Tree
 
 OLD: Signature = (1, 2, 3, 4, 5)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from catalog.contract import DEFAULT_CONFIG_FILENAMES, Source
+from catalog.contract import Source
 from catalog.evidence import Document, Evidence, Reader
-from catalog.merge import Answer, merge
+from catalog.layout import DEFAULT_CONFIG_FILENAMES
+from catalog.merge import merge
 from catalog.refusal import HeaderError
 from catalog.scan import Scanner
 from tests.catalog.trees import HYDRA, SIDECAR, changed, without, write
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from catalog.records import CheckpointCatalogEntry
+    from catalog.records import Answer, CheckpointCatalogEntry
 
 
 @dataclass

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from catalog.names import epoch_of, experiment_of, facts, stem_of
+from catalog.layout import stem_of
+from catalog.names import epoch_of, experiment_of, facts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,14 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog import excerpt
-from catalog.contract import DEFAULT_CONFIG_FILENAMES
 from catalog.evidence import Evidence, Reader
-from catalog.merge import Answer, merge
+from catalog.layout import DEFAULT_CONFIG_FILENAMES
+from catalog.merge import merge
 from catalog.scan import Scanner
 from catalog.shortcut import by_sidecar
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from catalog.records import Answer
 
 
 FOLDER = "exp/checkpoints"

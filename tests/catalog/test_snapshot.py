@@ -14,8 +14,7 @@ from catalog.builder import CheckpointCatalogBuilder, Collaborators
 from catalog.filesystem import SETTLING_NS, FileSystem, Signature
 from catalog.index import Memory
 from catalog.keys import Key, key_of
-from catalog.merge import Answer
-from catalog.records import CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
+from catalog.records import Answer, CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
 from catalog.scan import Folder
 from catalog.snapshot import SnapshotError
 from catalog.store import CatalogCache

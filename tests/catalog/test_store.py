@@ -11,8 +11,7 @@ import pytest
 
 from catalog.index import Memory
 from catalog.keys import Key, key_of
-from catalog.merge import Answer
-from catalog.records import CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
+from catalog.records import Answer, CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
 from catalog.scan import Folder
 from catalog.store import (
     INDEX_DIR_VARIABLE,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from catalog.builder import CheckpointCatalogBuilder
 from catalog.wandb_local import LocalRun, find_local_runs, match_local_run, read_local_run
+from tests.catalog.trees import SIDECAR, changed, without, write
 from tests.wandb_clients import without_wandb
 
 if TYPE_CHECKING:
@@ -65,6 +67,30 @@ def test_a_run_whose_client_was_killed_is_found_and_breaks_nothing(offline: Path
         {},
         {"model": {"architecture": "dbnet"}, "lr": 1e-3},
     )
+
+
+def test_a_catalog_without_a_key_tells_each_checkpoint_its_own_values_of_that_run(
+    offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WANDB_API_KEY", "WANDB_ENTITY", "WANDB_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WANDB_DIR", str(offline))
+    folder = tmp_path / "outputs" / "one" / "checkpoints"
+    for epoch in (1, 2):
+        sidecar = changed(
+            without(SIDECAR, "metrics"), training__epoch=epoch, training__global_step=10 * epoch + 1
+        )
+        write(folder / f"epoch={epoch}.ckpt", b"x")
+        write(
+            folder / f"epoch={epoch}.metadata.yaml",
+            without(sidecar, "model") | {"wandb_run_id": "team/ocr/done0001"},
+        )
+    catalog = CheckpointCatalogBuilder(tmp_path / "outputs", use_cache=False).build_catalog()
+    assert [(one.hmean, one.provenance["hmean"], one.architecture) for one in catalog] == [
+        (0.1, "wandb-history", "dbnet"),
+        (0.2, "wandb-history", "dbnet"),
+    ]
 
 
 def test_the_time_in_the_folders_name_is_when_the_run_was_started(offline: Path) -> None:

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 
 from catalog import subjects
 from catalog.adapter import SWITCH
-from catalog.contract import DEFAULT_CONFIG_FILENAMES
 from catalog.info import CheckpointInfo
+from catalog.layout import DEFAULT_CONFIG_FILENAMES
 from catalog.store import INDEX_DIR_VARIABLE, clear_global_cache
 from fixtures.generate import generate
 from fixtures.spec import TreeSpec

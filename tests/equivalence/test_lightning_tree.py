@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from catalog import subjects
-from catalog.contract import DEFAULT_CONFIG_FILENAMES
+from catalog.layout import DEFAULT_CONFIG_FILENAMES
 
 ROOT = Path(__file__).parents[2]
 

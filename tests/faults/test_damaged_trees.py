@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from catalog import subjects
-from catalog.contract import DEFAULT_CONFIG_FILENAMES
+from catalog.layout import DEFAULT_CONFIG_FILENAMES
 from fixtures import hostile
 from fixtures.damage import DEFECTS, Defect
 from fixtures.generate import generate
