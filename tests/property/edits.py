@@ -5,12 +5,15 @@ Every edit leaves a tree that a catalog can list. Names are few, so that edits m
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import yaml
+
+from tests.catalog.trees import SIDECAR, changed
 
 if TYPE_CHECKING:
     import random
@@ -19,22 +22,21 @@ if TYPE_CHECKING:
 
 EXPERIMENTS = ("one", "two", "nested/three")
 STEMS = ("best", "last", "epoch=3")
+_LITTLE_BYTES = 200
+RUNS = ("run00001", "run00002")
 
 
 @dataclass
 class Edits:
-    """Edits below `root`, drawn from `rng`; `checkpoints` are the bytes of a few real ones."""
+    """Edits below `root`, drawn from `rng`; `checkpoints` are the bytes of a few real ones.
+
+    `last` is the sidecar that was written last: what changes twice is what goes stale.
+    """
 
     root: Path
     rng: random.Random
     checkpoints: Sequence[bytes]
-    done: list[str] = field(default_factory=list)
-
-    def any(self) -> None:
-        """One random edit; what it was is appended to `done`."""
-        edit = self.rng.choice(ALL)
-        self.done.append(edit.__name__)
-        edit(self)
+    last: Path | None = None
 
     def folder(self) -> Path:
         """A folder for checkpoints, made if it is missing and nothing stands in its way."""
@@ -50,15 +52,17 @@ class Edits:
         return self.rng.choice(found) if found else None
 
 
-def sidecar_text(rng: random.Random, *, epoch: int | None = None) -> str:
-    """A sidecar of fixed length, so that a rewrite can keep the size."""
-    epoch = rng.randrange(10, 99) if epoch is None else epoch
-    document = {
-        "schema_version": "1.0",
-        "training": {"epoch": epoch, "global_step": 1},
-        "metrics": {"hmean": rng.randrange(100, 999) / 1000 + 1e-4},
-    }
-    return yaml.safe_dump(document)
+def sidecar_text(rng: random.Random, *, like: Path | None = None) -> str:
+    """A sidecar that tells all, or little; either is of fixed length, so that a rewrite can keep the size.
+
+    `like` is an existing one whose form, and with that its size, is kept.
+    """
+    is_whole = rng.random() < 0.5 if like is None else like.stat().st_size > _LITTLE_BYTES
+    epoch, hmean = rng.randrange(10, 99), rng.randrange(100, 999) / 1000 + 1e-4
+    if is_whole:
+        return yaml.safe_dump(changed(SIDECAR, training__epoch=epoch, metrics__hmean=hmean))
+    training = {"epoch": epoch, "global_step": 1}
+    return yaml.safe_dump({"schema_version": "1.0", "training": training, "metrics": {"hmean": hmean}})
 
 
 def write_checkpoint(edits: Edits) -> None:
@@ -66,6 +70,8 @@ def write_checkpoint(edits: Edits) -> None:
     path = edits.folder() / f"{edits.rng.choice(STEMS)}.ckpt"
     if path.is_symlink():
         path.unlink()
+    elif path.is_dir():
+        shutil.rmtree(path)
     path.write_bytes(edits.rng.choice(edits.checkpoints))
 
 
@@ -73,7 +79,14 @@ def write_sidecar(edits: Edits) -> None:
     """Add or rewrite a sidecar in place, mostly with the same size."""
     stem = edits.rng.choice(STEMS)
     name = edits.rng.choice((f"{stem}.metadata.yaml", f"{stem}.ckpt.metadata.yaml"))
-    (edits.folder() / name).write_text(sidecar_text(edits.rng))
+    edits.last = edits.folder() / name
+    edits.last.write_text(sidecar_text(edits.rng))
+
+
+def rewrite_last(edits: Edits) -> None:
+    """Rewrite in place, with the same size, the sidecar that was written last."""
+    if edits.last is not None and edits.last.is_file():
+        edits.last.write_text(sidecar_text(edits.rng, like=edits.last))
 
 
 def replace_sidecar(edits: Edits) -> None:
@@ -90,8 +103,56 @@ def rewrite_with_times_back(edits: Edits) -> None:
     path = edits.existing("*.metadata.yaml")
     if path is not None:
         before = path.stat()
-        path.write_text(sidecar_text(edits.rng))
+        path.write_text(sidecar_text(edits.rng, like=path))
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def begin_sidecar(edits: Edits) -> None:
+    """Leave a sidecar as it stands while it is being written: its first half."""
+    path = edits.existing("*.metadata.yaml")
+    if path is not None:
+        text = sidecar_text(edits.rng)
+        path.write_text(text[: len(text) // 2])
+
+
+def link_sidecar(edits: Edits) -> None:
+    """Let a sidecar's name be a link, or a second name, of a file outside the tree; or rewrite that file."""
+    target = edits.root.parent / f"{edits.rng.choice(STEMS)}.yaml"
+    if edits.rng.random() < 0.5 or not target.exists():
+        target.write_text(sidecar_text(edits.rng))
+        return
+    name = edits.folder() / f"{edits.rng.choice(STEMS)}.metadata.yaml"
+    name.unlink(missing_ok=True)
+    if edits.rng.random() < 0.5:
+        name.symlink_to(target)
+    else:
+        os.link(target, name)
+
+
+def add_name_with_times_back(edits: Edits) -> None:
+    """Add or remove a sidecar and set its folder's times back to what they were."""
+    path = edits.folder() / f"{edits.rng.choice(STEMS)}.metadata.yaml"
+    before = path.parent.stat()
+    if path.exists():
+        path.unlink()
+    else:
+        path.unlink(missing_ok=True)
+        path.write_text(sidecar_text(edits.rng))
+    os.utime(path.parent, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def shard_checkpoint(edits: Edits) -> None:
+    """Turn a checkpoint into a folder of that name, or back into a file."""
+    path = edits.existing("*.ckpt") if edits.rng.random() < 0.5 else None
+    folders = sorted(one for one in edits.root.rglob("*.ckpt") if one.is_dir() and not one.is_symlink())
+    if path is not None:
+        path.unlink()
+        path.mkdir()
+        (path / "part").write_bytes(b"x")
+    elif folders:
+        folder = edits.rng.choice(folders)
+        shutil.rmtree(folder)
+        folder.write_bytes(edits.rng.choice(edits.checkpoints))
 
 
 def remove_file(edits: Edits) -> None:
@@ -105,12 +166,15 @@ def rename_checkpoint(edits: Edits) -> None:
     """Give a checkpoint another name in its folder; its sidecar stays behind."""
     path = edits.existing("*.ckpt")
     if path is not None:
-        path.replace(path.with_name(f"{edits.rng.choice(STEMS)}.ckpt"))
+        target = path.with_name(f"{edits.rng.choice(STEMS)}.ckpt")
+        if target.is_symlink() or not target.is_dir():
+            path.replace(target)
 
 
-def swap_sidecars(edits: Edits) -> None:
-    """Let two sidecars change places."""
-    one, two = edits.existing("*.metadata.yaml"), edits.existing("*.metadata.yaml")
+def swap_files(edits: Edits) -> None:
+    """Let two sidecars, or two checkpoints, change places."""
+    pattern = edits.rng.choice(("*.metadata.yaml", "*.ckpt"))
+    one, two = edits.existing(pattern), edits.existing(pattern)
     if one is not None and two is not None and one != two:
         part = one.with_name("part")
         one.replace(part)
@@ -135,7 +199,20 @@ def write_own_config(edits: Edits) -> None:
 def _config(rng: random.Random) -> str:
     architecture = rng.choice(("dbnet", "craft", "psenet"))
     trainer = {"max_epochs": rng.randrange(100, 999)}
-    return yaml.safe_dump({"model": {"architecture": architecture}, "trainer": trainer})
+    logger = {"wandb": {"id": rng.choice(RUNS)}}
+    return yaml.safe_dump({"model": {"architecture": architecture}, "trainer": trainer, "logger": logger})
+
+
+def write_run(edits: Edits) -> None:
+    """Add or change what a W&B run keeps in a folder of its own, of an experiment or of all."""
+    place = edits.root / edits.rng.choice((*EXPERIMENTS, ""))
+    files = place / "wandb" / f"run-20250101_000000-{edits.rng.choice(RUNS)}" / "files"
+    files.mkdir(parents=True, exist_ok=True)
+    if edits.rng.random() < 0.5:
+        encoder = {"model_name": edits.rng.choice(("resnet18", "resnet50"))}
+        (files / "config.yaml").write_text(yaml.safe_dump({"model": {"value": {"encoder": encoder}}}))
+    else:
+        (files / "wandb-summary.json").write_text(json.dumps({"hmean": edits.rng.randrange(100, 999) / 1000}))
 
 
 def move_experiment(edits: Edits) -> None:
@@ -173,28 +250,34 @@ def link_last(edits: Edits) -> None:
     """Point a `last.ckpt` at another checkpoint, which may vanish later."""
     target = edits.existing("*.ckpt")
     link = edits.folder() / "last.ckpt"
-    if target is not None and target != link:
+    if target is not None and target != link and (link.is_symlink() or not link.is_dir()):
         link.unlink(missing_ok=True)
         link.symlink_to(target)
 
 
 def touch(edits: Edits) -> None:
-    """Set a checkpoint's times to a drawn moment."""
+    """Set a checkpoint's times to a drawn moment, long ago or years ahead."""
     path = edits.existing("*.ckpt")
     if path is not None and path.exists():
-        os.utime(path, (0, edits.rng.randrange(10**9)))
+        os.utime(path, (0, edits.rng.choice((edits.rng.randrange(10**9), 5 * 10**9))))
 
 
 ALL: tuple[Callable[[Edits], None], ...] = (
     write_checkpoint,
     write_sidecar,
+    rewrite_last,
     replace_sidecar,
     rewrite_with_times_back,
+    begin_sidecar,
+    link_sidecar,
+    add_name_with_times_back,
+    shard_checkpoint,
     remove_file,
     rename_checkpoint,
-    swap_sidecars,
+    swap_files,
     write_hydra_config,
     write_own_config,
+    write_run,
     move_experiment,
     swap_experiments,
     folder_to_link,
