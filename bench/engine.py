@@ -23,6 +23,7 @@ from bench.worker import (
     StartWorker,
     SubjectError,
     SubjectRaised,
+    UnusableAnswer,
     Worker,
     WorkerError,
     WorkerHung,
@@ -304,6 +305,8 @@ def _failure(arm: str, reason: Exception, *, group: int, number: int) -> Failure
             kind = "subject"
         case SubjectRaised():
             kind = "raised"
+        case UnusableAnswer():
+            kind = "answer"
         case WorkerHung():
             kind = "hung"
         case ClockError():

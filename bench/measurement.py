@@ -10,7 +10,7 @@ import msgspec
 from bench.subject import Subject
 from bench.worker import DEFAULT_TIMEOUT_S, Answer, InputOutput, Loaded, Memory, Sample
 
-FailureKind = Literal["subject", "crashed", "hung", "raised", "clock", "count", "cold"]
+FailureKind = Literal["subject", "crashed", "hung", "raised", "answer", "clock", "count", "cold"]
 
 
 class Arm(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import msgspec
 
-from bench.subject_host import ClockError, SubjectError
+from bench.subject_host import AnswerError, ClockError, SubjectError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -40,6 +40,7 @@ __all__ = [
     "StartWorker",
     "SubjectError",
     "SubjectRaised",
+    "UnusableAnswer",
     "Worker",
     "WorkerCrashed",
     "WorkerError",
@@ -47,7 +48,15 @@ __all__ = [
 ]
 
 DEFAULT_TIMEOUT_S = 300.0
-_HOST = str(Path(__file__).with_name("subject_host.py"))
+_HOST_FOLDER = str(Path(__file__).parent)
+# Not run by its path, or this package's modules would hide the standard library's: found last, then no more.
+_HOST = """
+import sys
+sys.path[:] = [*filter(None, sys.path), sys.argv.pop()]
+import subject_host
+sys.path.pop()
+subject_host.main()
+"""
 _TOLD_BYTES = 4000
 _PATIENCE_S = 5.0
 _LOOK_S = 0.5
@@ -93,12 +102,14 @@ class Answer(msgspec.Struct, frozen=True):
     Each record maps the contract's field names that it has to scalars, a path to its text, a value of any
     other type to a text that names the type. `display_options` are the records' display texts, None where
     they have none. `skipped` and `problems` are paths, None where the answer does not tell them.
+    `other_names` are what the first record has besides.
     """
 
     records: list[dict[str, Scalar]]
     display_options: list[str | None]
     skipped: list[str] | None
     problems: list[str] | None
+    other_names: list[str] = []
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -142,6 +153,14 @@ class SubjectRaised(WorkerError):  # noqa: N818 - the name says what happened
     """The subject raised; the traceback is told."""
 
 
+class UnusableAnswer(WorkerError):  # noqa: N818 - the name says what happened
+    """The subject answered with what cannot be taken as records; `reason` has expected, found and remedy."""
+
+    def __init__(self, subject: str, reason: AnswerError) -> None:
+        super().__init__(subject, str(reason))
+        self.reason = reason
+
+
 class RunningWorker(Protocol):
     """What can be asked of a worker; each request may raise WorkerError or ClockError."""
 
@@ -177,8 +196,8 @@ class StartWorker(Protocol):
 class Worker:
     """A process that holds one loaded subject. Made by `Worker.start`, ended by its `with` block.
 
-    Each request raises WorkerCrashed, WorkerHung, SubjectRaised or ClockError; after the first two the
-    worker is of no more use.
+    Each request raises WorkerCrashed, WorkerHung, SubjectRaised, UnusableAnswer or ClockError; after the
+    first two the worker is of no more use.
     """
 
     def __init__(
@@ -205,7 +224,7 @@ class Worker:
         except OSError as error:
             log.close()
             raise WorkerCrashed(
-                subject.name, f"cannot start {subject.python}: {error}; name an interpreter"
+                subject.name, f"cannot start {subject.python}: {error}; name an interpreter with --python"
             ) from error
         worker = cls(subject, process, log, timeout_s)
         try:
@@ -264,6 +283,7 @@ class Worker:
             {
                 "do": "load",
                 "target": self.subject.target,
+                "field_map": dict(self.subject.field_map),
                 "search_path": [os.path.abspath(folder) for folder in self.subject.search_path],
                 # What the harness can import, its own interpreter finds in the worker too, last of all.
                 "last_path": [os.path.abspath(folder) for folder in sys.path] if same_interpreter else [],
@@ -286,6 +306,8 @@ class Worker:
                 return reply["ok"]
             case "subject":
                 raise SubjectError(*reply["text"])
+            case "answer":
+                raise UnusableAnswer(self.subject.name, AnswerError(*reply["text"]))
             case "clock":
                 raise ClockError(f"{self.subject.name}: {reply['text']}")
             case _:
@@ -299,7 +321,10 @@ class Worker:
                 left_s = deadline_s - time.monotonic()
                 if left_s <= 0:
                     self._kill()
-                    told = f"expected an answer within {self._timeout_s:g} s, found none; {self._last_words()}"
+                    told = (
+                        f"expected an answer within {self._timeout_s:g} s, found none; {self._last_words()}; "
+                        "call it by hand on this directory, or give it more time"
+                    )
                     raise WorkerHung(self.subject.name, told)
                 # A child of a dead worker can hold the pipe open, so that silence is looked into.
                 if not selector.select(min(left_s, _LOOK_S)):
@@ -341,7 +366,7 @@ def _spawn(subject: Subject, hash_seed: int, log: IO[bytes]) -> subprocess.Popen
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     environment = {**inherited, **subject.environment, "PYTHONHASHSEED": str(hash_seed)}
     return subprocess.Popen(
-        [subject.python, "-P", _HOST],  # -P: or this package's modules would hide the standard library's
+        [subject.python, "-c", _HOST, _HOST_FOLDER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A module that can be imported by the name that is handed out."""
     (tmp_path / "some_catalog.py").write_text(
-        "class Catalog:\n    @staticmethod\n    def listed(folder, names): return []\nlimit = 3\n"
+        "class Catalog:\n"
+        "    made = 0\n"
+        "    def __init__(self): Catalog.made += 1\n"
+        "    @staticmethod\n"
+        "    def listed(folder, names): return []\n"
+        "    def __call__(self, folder): return [folder]\n"
+        "    def also(self, folder, names=()): return [folder, names]\n"
+        "def alone(folder): return [folder]\n"
+        "alone.prepare = lambda folder: prepared.append(folder)\n"
+        "prepared = []\n"
+        "def needy(path): return Catalog()\n"
+        "limit = 3\n"
     )
     (tmp_path / "broken_catalog.py").write_text("raise RuntimeError('no licence')\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -52,6 +63,38 @@ def test_an_empty_name_is_refused() -> None:
         parse_subject("=a:b")
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "target"),
+    [
+        ("cmd:./cat --form=json {dir}", "cmd:./cat --form=json {dir}", "cmd:./cat --form=json {dir}"),
+        ("mine=cmd:./cat --form=json {dir}", "mine", "cmd:./cat --form=json {dir}"),
+        ("mine=a.b:make().listed", "mine", "a.b:make().listed"),
+    ],
+)
+def test_commands_and_what_keeps_state_are_named_alike(text: str, name: str, target: str) -> None:
+    subject = parse_subject(text)
+    assert (subject.name, subject.target) == (name, target)
+    assert subject.is_command is ("cmd:" in text)
+
+
+def test_what_keeps_state_is_made_once_and_called_each_time(module: str) -> None:
+    subject = resolve(f"{module}:Catalog()")
+    assert [subject(1, ()), subject(2, ())] == [[1], [2]]
+    assert sys.modules[module].Catalog.made == 1
+    assert resolve(f"{module}:Catalog().also")(3, ("c",)) == [3, ("c",)]
+
+
+def test_a_callable_of_the_directory_alone_is_given_it_alone_and_so_is_its_preparation(module: str) -> None:
+    subject = resolve(f"{module}:alone")
+    subject.prepare("outputs", ("config.yaml",))  # type: ignore[attr-defined]  # a function's own attribute
+    assert subject("outputs", ("config.yaml",)) == sys.modules[module].prepared == ["outputs"]
+
+
+def test_what_cannot_be_made_without_arguments_tells_why(module: str) -> None:
+    with pytest.raises(SubjectError, match=r"needy\(\) missing 1 required.*let it take no argument"):
+        resolve(f"{module}:needy()")
+
+
 def test_a_dotted_callable_resolves(module: str) -> None:
     assert resolve(f"{module}:Catalog.listed")(None, ()) == []
 
@@ -82,5 +125,5 @@ def test_what_cannot_be_called_is_refused(module: str) -> None:
 
 
 def test_a_subject_survives_a_round_trip_through_json() -> None:
-    subject = Subject("a", "b:c", ("src",), "python3.12", {"SWITCH": "0"})
+    subject = Subject("a", "b:c", ("src",), "python3.12", {"SWITCH": "0"}, {"f1": "hmean"}, ("epochs",))
     assert msgspec.json.decode(msgspec.json.encode(subject), type=Subject) == subject

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.subject_host import ClockError, SubjectHost, digest_of, plain_answer, serve, timed_call
+from bench.subject_host import AnswerError, ClockError, SubjectHost, digest_of, plain_answer, serve, timed_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,6 +104,25 @@ def test_an_answer_without_skipped_does_not_claim_an_empty_one() -> None:
     assert plain_answer([], [])["skipped"] is None
 
 
+def held(answer: object) -> list[Any]:
+    return timed_call(lambda *_: answer, TREE, (), clock=ticking(0, 1), cpu_clock=ticking(0, 0)).records
+
+
+def test_records_may_stand_in_a_mapping_or_an_object() -> None:
+    @dataclass
+    class Result:
+        records: tuple[int, ...]
+
+    assert held({"records": [1, 2]}) == held(Result((1, 2))) == held(iter([1, 2])) == [1, 2]
+
+
+@pytest.mark.parametrize("answer", [None, 3, "a.ckpt", {"a.ckpt": 1}, {"records": None}, dict])
+def test_what_holds_no_records_is_no_answer(answer: object) -> None:
+    with pytest.raises(AnswerError, match="expected records") as caught:
+        held(answer)
+    assert ("module:make()" in caught.value.remedy) is callable(answer)
+
+
 def replies_to(*requests: dict[str, Any]) -> list[dict[str, Any]]:
     """What a host replies to requests, as it would through its pipes."""
     replies = io.StringIO()
@@ -121,9 +140,21 @@ def test_a_subject_that_exits_is_told_with_its_traceback(
 ) -> None:
     host = SubjectHost()
     monkeypatch.setattr(host, "_subject", lambda *_: exit(3))
-    monkeypatch.setattr("bench.subject_host.SubjectHost", lambda: host)
+    monkeypatch.setattr("bench.subject_host.host.SubjectHost", lambda: host)
     (reply,) = replies_to({"do": "call", "outputs_dir": str(tmp_path), "config_filenames": []})
     assert "SystemExit: 3" in reply["text"]
+
+
+def test_a_traceback_begins_with_the_subjects_own_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = SubjectHost()
+    monkeypatch.setattr("bench.subject_host.host.SubjectHost", lambda: host)
+    ask = {"do": "call", "outputs_dir": ".", "config_filenames": []}
+    monkeypatch.setattr(host, "_subject", lambda *_: int("x"))
+    (raised,) = replies_to(ask)
+    assert "subject_host" not in raised["text"].replace("test_subject_host", "")
+    monkeypatch.setattr(host, "_subject", list)
+    (uncalled,) = replies_to(ask)
+    assert uncalled["text"].startswith("it is called with (outputs_dir, config_filenames)")
 
 
 class Late:

@@ -7,6 +7,8 @@ import signal
 import sys
 import textwrap
 import time
+import venv
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,7 +19,6 @@ from bench.worker import Call, SubjectRaised, Worker, WorkerCrashed, WorkerHung
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SUBJECTS = textwrap.dedent(
     """
@@ -151,6 +152,34 @@ def test_the_harness_does_not_stand_in_the_way_of_the_subjects_imports(folder: P
         (record,) = worker.answer().records
     assert "bench" not in str(record["display_name"])
     assert record["exp_name"] == "False"
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The interpreter of a virtual environment in which nothing is installed."""
+    place = tmp_path_factory.mktemp("venv")
+    venv.create(place, with_pip=False)
+    return str(place / "bin" / "python")
+
+
+def test_another_environment_needs_nothing_of_ours(folder: Path, bare_python: str) -> None:
+    (folder / "loaded_there.py").write_text(
+        "import sys\n"
+        "def listed(folder):\n"
+        "    ours = {'bench', 'msgspec', 'catalog'} & set(sys.modules)\n"
+        "    return [{'display_name': sys.prefix, 'exp_name': repr(sorted(ours))}]\n"
+    )
+    subject = Subject("there", "loaded_there:listed", (str(folder),), bare_python)
+    with Worker.start(subject, hash_seed=0) as worker:
+        worker.call(Call(folder))
+        (record,) = worker.answer().records
+    assert record == {"display_name": str(Path(bare_python).parents[1]), "exp_name": "[]"}
+
+
+def test_what_is_missing_in_another_environment_is_told(folder: Path, bare_python: str) -> None:
+    (folder / "needs_msgspec.py").write_text("import msgspec\n")
+    with pytest.raises(SubjectError, match=r"No module named 'msgspec'.*for the interpreter that runs it"):
+        Worker.start(Subject("there", "needs_msgspec:a", (str(folder),), bare_python), hash_seed=0)
 
 
 def test_a_search_path_goes_before_what_is_installed(folder: Path) -> None:
