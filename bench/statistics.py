@@ -6,7 +6,7 @@ equally far from no change. What is called a process here is a group of `bench.e
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, log
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
@@ -26,6 +26,9 @@ PAIRS_ARE_NOT_ENOUGH = 0.05
 """What processes may differ by (standard deviation of the log-ratio) where one alone was measured."""
 
 
+Method = Literal["processes", "processes and pairs", "one process"]
+
+
 class InsufficientData(ValueError):  # noqa: N818 - the name says what is the matter
     """Too few samples, or samples that no clock can give."""
 
@@ -34,7 +37,7 @@ class RatioEstimate(msgspec.Struct, frozen=True, kw_only=True):
     """A ratio of times with its interval; `groups` processes and `pairs` pairs of calls speak for it.
 
     `standard_error` and `degrees_of_freedom` belong to the ratio's logarithm. `method` says where the
-    interval comes from: see `ratio`.
+    interval comes from: see `ratio`. `pairs` is None where processes' values alone were given.
     """
 
     estimate: float
@@ -42,10 +45,10 @@ class RatioEstimate(msgspec.Struct, frozen=True, kw_only=True):
     high: float
     confidence: float
     groups: int
-    pairs: int
+    pairs: int | None
     standard_error: float
     degrees_of_freedom: int
-    method: Literal["processes", "processes and pairs", "one process"]
+    method: Method
 
 
 class MedianInterval(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,18 +105,42 @@ def ratio(
     means = [_trimmed_mean(values, trim) for values in logs]
     quantile = (1.0 + confidence) / 2.0
     mean, method = _of_processes(means, trim, quantile)
-    half = _half_width(mean, quantile)
-    return RatioEstimate(
-        estimate=exp(mean.value),
-        low=exp(mean.value - half),
-        high=exp(mean.value + half),
-        confidence=confidence,
-        groups=len(logs),
-        pairs=pairs,
-        standard_error=mean.standard_error,
-        degrees_of_freedom=mean.degrees_of_freedom,
-        method=method,
+    return _estimate(mean, confidence, groups=len(logs), pairs=pairs, method=method)
+
+
+def group_values(groups: Sequence[Sequence[tuple[float, float]]], *, trim: float = 0.2) -> NDArray[np.float64]:
+    """Each process's value, the trimmed mean of its pairs' log-ratios: what `ratio_of_values` takes.
+
+    A process without a pair is left out. Raises InsufficientData for a time that is not above 0 and finite.
+    """
+    _check_shares(0.5, trim)
+    logs = [_log_ratios(group) for group in groups if len(group)]
+    return np.array([_trimmed_mean(values, trim).value for values in logs])
+
+
+def ratio_of_values(
+    values: Sequence[float] | NDArray[np.float64], *, confidence: float = 0.95, trim: float = 0.2
+) -> RatioEstimate:
+    """The ratio of six processes or more, as `ratio` has it, from their values.
+
+    Raises InsufficientData for fewer, and for a value that is not finite.
+    """
+    _check_shares(confidence, trim)
+    logs = np.asarray(values, dtype=np.float64)
+    if logs.size < PROCESSES_FOR_TRIMMING:
+        raise InsufficientData(f"expected at least {PROCESSES_FOR_TRIMMING} processes, found {logs.size}")
+    if not np.isfinite(logs).all():
+        raise InsufficientData("expected finite values of processes, found others; look at the clock")
+    return _estimate(
+        _trimmed_mean(logs, trim), confidence, groups=int(logs.size), pairs=None, method="processes"
     )
+
+
+def at_confidence(estimate: RatioEstimate, confidence: float) -> RatioEstimate:
+    """The same ratio with the interval that belongs to another confidence."""
+    _check_shares(confidence, 0.0)
+    mean = _Mean(log(estimate.estimate), estimate.standard_error, estimate.degrees_of_freedom)
+    return _estimate(mean, confidence, groups=estimate.groups, pairs=estimate.pairs, method=estimate.method)
 
 
 def noise_floor(
@@ -123,7 +150,11 @@ def noise_floor(
 
     It is the end of their ratio's interval that lies farther from 1. Raises as `ratio` does.
     """
-    same = ratio(groups, confidence=confidence, trim=trim)
+    return noise_floor_of(ratio(groups, confidence=confidence, trim=trim))
+
+
+def noise_floor_of(same: RatioEstimate) -> float:
+    """As `noise_floor`, of the ratio of two arms of the same code."""
     return max(same.high, 1.0 / same.low) - 1.0
 
 
@@ -131,7 +162,7 @@ def smallest_detectable(estimate: RatioEstimate, *, margin: float, power: float 
     """The smallest slow-down, as a share, that a measurement like this one calls slower.
 
     It does so with the probability `power`: the ratio has to lie beyond the margin by the interval's half
-    width, and by what chance may take from it.
+    width, and by what chance may take from it. At a margin of 0 it is the change that is told from none.
     """
     _check_shares(power, 0.0)
     degrees_of_freedom = estimate.degrees_of_freedom
@@ -184,9 +215,24 @@ def fit_exponent(sizes: Sequence[float], times: Sequence[float], *, confidence: 
     return Exponent(estimate=slope, low=slope - half, high=slope + half)
 
 
-def _of_processes(
-    means: list[_Mean], trim: float, quantile: float
-) -> tuple[_Mean, Literal["processes", "processes and pairs", "one process"]]:
+def _estimate(
+    mean: _Mean, confidence: float, *, groups: int, pairs: int | None, method: Method
+) -> RatioEstimate:
+    half = _half_width(mean, (1.0 + confidence) / 2.0)
+    return RatioEstimate(
+        estimate=exp(mean.value),
+        low=exp(mean.value - half),
+        high=exp(mean.value + half),
+        confidence=confidence,
+        groups=groups,
+        pairs=pairs,
+        standard_error=mean.standard_error,
+        degrees_of_freedom=mean.degrees_of_freedom,
+        method=method,
+    )
+
+
+def _of_processes(means: list[_Mean], trim: float, quantile: float) -> tuple[_Mean, Method]:
     if len(means) == 1:
         (only,) = means
         widened = float(np.hypot(only.standard_error, PAIRS_ARE_NOT_ENOUGH))

@@ -59,25 +59,40 @@ _WORST_FIRST = (
 )
 
 
-def judge(ratio: RatioEstimate | None, *, margin: float = DEFAULT_MARGIN, noise_floor: float = 0.0) -> Verdict:
+def judge(
+    ratio: RatioEstimate | None,
+    *,
+    margin: float = DEFAULT_MARGIN,
+    noise_floor: float = 0.0,
+    bias: float = 0.0,
+    smallest_detectable: float = 0.0,
+    strict: RatioEstimate | None = None,
+) -> Verdict:
     """Judge a ratio of times, candidate to reference.
 
     *Slower*: the interval lies above 1 + margin; *faster*: below 1/(1 + margin); *equivalent*: strictly
     between the two, which a margin of 0 leaves no room for. All else, and no ratio at all, is
-    *inconclusive*. `noise_floor` is the change that identical code showed in the same run, as a share:
-    a smaller change is never told from it, so that it widens the margin and forbids *equivalent* where it
-    exceeds it. Raises ValueError for a margin or floor that is negative or not finite.
+    *inconclusive*. `noise_floor` is the change that identical code may have shown in the same run, as a
+    share: where it, or the `smallest_detectable` change of the run, exceeds the margin, nothing is
+    *equivalent*, and *faster* has to lie beyond the floor as well. `bias` is what identical code did show,
+    as a share: *slower* has to lie beyond it as well. `strict` is the same ratio at a higher confidence,
+    where *slower* and *faster* ask for more than *equivalent*. Raises ValueError for a share that is
+    negative or not finite.
     """
-    if not all(isfinite(share) and share >= 0.0 for share in (margin, noise_floor)):
-        raise ValueError(f"expected shares of 0 or more, found margin {margin} and noise floor {noise_floor}")
-    if ratio is None or not 0.0 < ratio.low <= ratio.high < float("inf"):
+    shares = (margin, noise_floor, bias, smallest_detectable)
+    if not all(isfinite(share) and share >= 0.0 for share in shares):
+        raise ValueError(
+            f"expected shares of 0 or more, found margin {margin}, noise floor {noise_floor},"
+            f" bias {bias} and smallest detectable change {smallest_detectable}"
+        )
+    if ratio is None or not _is_interval(ratio) or not _is_interval(strict or ratio):
         return Verdict.INCONCLUSIVE
-    beyond = 1.0 + max(margin, noise_floor)
-    if ratio.low > beyond:
+    if (strict or ratio).low > 1.0 + max(margin, bias):
         return Verdict.SLOWER
-    if ratio.high < 1.0 / beyond:
+    if (strict or ratio).high < 1.0 / (1.0 + max(margin, noise_floor)):
         return Verdict.FASTER
-    if noise_floor <= margin and 1.0 / (1.0 + margin) < ratio.low and ratio.high < 1.0 + margin:
+    sees_the_margin = max(noise_floor, smallest_detectable) <= margin
+    if sees_the_margin and 1.0 / (1.0 + margin) < ratio.low and ratio.high < 1.0 + margin:
         return Verdict.EQUIVALENT
     return Verdict.INCONCLUSIVE
 
@@ -113,3 +128,7 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     """
     applying = set(codes)
     return next((code for code in _WORST_FIRST if code in applying), ExitCode.NOTHING_MEASURED)
+
+
+def _is_interval(ratio: RatioEstimate) -> bool:
+    return 0.0 < ratio.low <= ratio.high < float("inf")

@@ -9,10 +9,13 @@ import pytest
 
 from bench.statistics import (
     InsufficientData,
+    at_confidence,
     fit_exponent,
+    group_values,
     median_interval,
     noise_floor,
     ratio,
+    ratio_of_values,
     smallest_detectable,
 )
 
@@ -115,6 +118,26 @@ def test_the_method_follows_from_the_number_of_processes(processes: int, method:
     (groups,) = simulated(8, 1, processes, 4)
     estimate = ratio(groups)
     assert (estimate.method, estimate.groups, estimate.pairs) == (method, processes, processes * 4)
+
+
+def test_values_of_processes_give_the_ratio_that_their_pairs_give() -> None:
+    (groups,) = simulated(8, 1, 12, 7)
+    estimate = ratio_of_values(group_values(groups), confidence=0.9)
+    whole = ratio(groups, confidence=0.9)
+    assert (estimate.low, estimate.high, estimate.groups) == (whole.low, whole.high, whole.groups)
+
+
+def test_another_confidence_is_another_interval_of_the_same_ratio() -> None:
+    (groups,) = simulated(8, 1, 12, 7)
+    wider, asked = at_confidence(ratio(groups), 0.999), ratio(groups, confidence=0.999)
+    assert (wider.low, wider.high) == pytest.approx((asked.low, asked.high))
+    assert wider.estimate == pytest.approx(asked.estimate)
+
+
+@pytest.mark.parametrize("values", [[0.0] * 5, [0.0] * 6 + [NAN], [0.0] * 6 + [1e999]])
+def test_no_ratio_is_made_of_too_few_values_or_of_impossible_ones(values: list[float]) -> None:
+    with pytest.raises(InsufficientData):
+        ratio_of_values(values)
 
 
 def test_two_processes_that_agree_by_chance_are_as_unsure_as_their_pairs() -> None:

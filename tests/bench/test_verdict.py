@@ -65,9 +65,23 @@ def test_a_margin_below_the_noise_floor_cannot_give_equivalent() -> None:
     assert judge(estimate, margin=0.01, noise_floor=0.02) is Verdict.INCONCLUSIVE
 
 
-def test_a_change_within_the_noise_floor_is_no_change() -> None:
-    assert judge(between(1.02, 1.04), margin=0.01, noise_floor=0.03) is Verdict.INCONCLUSIVE
+def test_a_margin_below_what_the_run_could_see_cannot_give_equivalent() -> None:
+    estimate = between(0.995, 1.005)
+    assert judge(estimate, margin=0.01, smallest_detectable=0.01) is Verdict.EQUIVALENT
+    assert judge(estimate, margin=0.01, smallest_detectable=0.011) is Verdict.INCONCLUSIVE
+
+
+def test_a_gain_within_the_noise_floor_and_a_loss_within_the_bias_are_no_change() -> None:
     assert judge(between(0.96, 0.98), margin=0.01, noise_floor=0.03) is Verdict.INCONCLUSIVE
+    assert judge(between(1.02, 1.04), margin=0.01, noise_floor=0.03) is Verdict.SLOWER
+    assert judge(between(1.02, 1.04), margin=0.01, noise_floor=0.03, bias=0.02) is Verdict.INCONCLUSIVE
+
+
+def test_slower_and_faster_ask_for_more_confidence_than_equivalent() -> None:
+    assert judge(between(1.02, 1.04), strict=between(1.005, 1.055)) is Verdict.INCONCLUSIVE
+    assert judge(between(0.96, 0.98), strict=between(0.94, 0.995)) is Verdict.INCONCLUSIVE
+    assert judge(between(0.995, 1.005), strict=between(0.98, 1.02)) is Verdict.EQUIVALENT
+    assert judge(between(0.995, 1.005), strict=between(NAN, 1.02)) is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("share", [-0.01, NAN, float("inf")])
