@@ -15,16 +15,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import engine, environment, pagecache
+from bench import engine, environment, gate_cli, limits, pagecache
 from bench.arms import serve_wandb
+from bench.compat_command import add_compat_command, compat_command
+from bench.operations import count_operations
 from bench.outcome import WORDS
 from bench.report import markdown, terminal
+from bench.report.gate import gate_sections
 from bench.reproduce import Collaborators, Request, announcement, reproduce
 from bench.result import Result, ResultError, load, save
+from bench.run_command import add_run_command, run_command
 from bench.scenario import SCENARIOS, SETTINGS
+from bench.subject import SubjectError
 from bench.targets import TargetsError, find_pyproject, read_targets
 from bench.trees import grow
 from bench.verdict import ExitCode
+from bench.verdict_file import is_verdict, load_verdict
 from fixtures.space import DiskSpaceError
 from fixtures.spec import PROFILES, profile
 
@@ -32,6 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
     from typing import NoReturn
+
+    from bench.report.sections import Section
+    from bench.verdict_file import GateResult
 
 DEFAULT_OUTPUT = ".ckpt-bench"
 RESULT = "result.json"
@@ -54,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")
     try:
         return int(options.command(options))
-    except (TargetsError, ResultError) as error:
+    except (TargetsError, ResultError, SubjectError) as error:
         return _complain(error, ExitCode.USAGE)
     except DiskSpaceError as error:
         return _complain(error, ExitCode.NOTHING_MEASURED)
@@ -71,6 +80,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain("a fault of the harness; nothing that it measured counts", ExitCode.NOTHING_MEASURED)
 
 
+class _Mixed(argparse.ArgumentParser):
+    """A parser of one command whose positional arguments may stand on both sides of an option."""
+
+    _is_mixing = False
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # as inherited
+        """Parse a command's arguments; `parse_known_intermixed_args` comes back here for its own two steps."""
+        if self._is_mixing:
+            return super().parse_known_args(args, namespace)
+        self._is_mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_mixing = False
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ckpt-bench",
@@ -78,8 +103,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXIT_CODES + _MORE_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Mixed)
     _add_reproduce(commands.add_parser("reproduce", help="measure every claim about V2 on generated trees"))
+    limits.add_arguments(commands.add_parser("limits", help="hold V2 against the floor of the system"))
+    _add_run(commands.add_parser("run", help="measure any catalogs on any tree"))
+    _add_gate(commands.add_parser("gate", help="compare the working tree with a revision, and judge"))
+    _add_compat(commands.add_parser("compat", help="search for trees on which catalogs disagree"))
     _add_report(commands.add_parser("report", help="show a stored result again"))
     listing = commands.add_parser("list", help="name profiles, scenarios, subjects and targets")
     listing.set_defaults(command=_list)
@@ -106,9 +135,31 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
     _add_formats(parser)
 
 
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    add_run_command(parser, seed=_seed, seconds=_seconds)
+    trees_dir = partial(_output_folder, Path(DEFAULT_OUTPUT))
+    parser.set_defaults(command=partial(run_command, trees_dir=trees_dir, show=_show_sections))
+
+
+def _add_gate(parser: argparse.ArgumentParser) -> None:
+    gate_cli.add_options(parser)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.set_defaults(command=_gate)
+    parser.add_argument(
+        "--output", type=Path, default=Path(DEFAULT_OUTPUT), metavar="DIR", help=f"default: {DEFAULT_OUTPUT}"
+    )
+    _add_formats(parser)
+
+
+def _add_compat(parser: argparse.ArgumentParser) -> None:
+    add_compat_command(parser, seed=_seed, seconds=_seconds)
+    output = partial(_output_folder, Path(DEFAULT_OUTPUT))
+    parser.set_defaults(command=partial(compat_command, output=output, say=print))
+
+
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_report)
-    parser.add_argument("result", type=Path, help=f"a {RESULT}")
+    parser.add_argument("result", type=Path, help=f"a {RESULT} or {gate_cli.VERDICT}")
     _add_formats(parser)
 
 
@@ -162,6 +213,7 @@ def _collaborators(result_path: Path, home: Path) -> Collaborators:
         measure=engine.measure,
         weigh=engine.measure_resources,
         serve=serve_wandb,
+        count=count_operations,
         environment=partial(environment.collect, project=_PROJECT),
         is_cold_possible=pagecache.cold_supported,
         monotonic_s=time.monotonic,
@@ -180,30 +232,67 @@ def _output_folder(folder: Path) -> Path:
     return folder.resolve()
 
 
+def _gate(options: argparse.Namespace) -> int:
+    result = gate_cli.run(options, _output_folder(options.output), _say)
+    _show_gate(result, options)
+    return result.exit_code
+
+
+def _show_gate(result: GateResult, options: argparse.Namespace) -> None:
+    if options.json:
+        _print(_json(result))
+    elif options.markdown:
+        _print(markdown.render_sections(gate_sections(result)))
+    else:
+        _show_sections(gate_sections(result))
+
+
 def _report(options: argparse.Namespace) -> int:
+    if is_verdict(options.result):
+        verdict = load_verdict(options.result)
+        _show_gate(verdict, options)
+        return verdict.exit_code
     result = load(options.result)
     _show(result, options)
     return int(ExitCode.NOTHING_MEASURED) if result.exit_code is None else result.exit_code
 
 
 def _show(result: Result, options: argparse.Namespace) -> None:
-    """Print a result; a reader that has seen enough (head, less) changes no verdict."""
+    _print(_rendered(result, options))
+
+
+def _show_sections(chosen: Sequence[Section]) -> None:
+    width, is_colored = _terminal()
+    _print(terminal.render_sections(chosen, width=width, is_colored=is_colored))
+
+
+def _print(text: str) -> None:
+    """Print a report; a reader that has seen enough (head, less) changes no verdict."""
     try:
-        print(_rendered(result, options), flush=True)
+        print(text, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _rendered(result: Result, options: argparse.Namespace) -> str:
     if options.json:
-        import msgspec
-
-        return msgspec.json.format(msgspec.json.encode(result), indent=1).decode()
+        return _json(result)
     if options.markdown:
         return markdown.render(result)
-    width = shutil.get_terminal_size((120, 24)).columns
-    is_colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    width, is_colored = _terminal()
     return terminal.render(result, width=width, is_colored=is_colored)
+
+
+def _json(result: object) -> str:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(result), indent=1).decode()
+
+
+def _terminal() -> tuple[int, bool]:
+    """How wide the terminal is, and whether it takes color."""
+    is_colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return shutil.get_terminal_size((120, 24)).columns, is_colored
 
 
 def _list(_: argparse.Namespace) -> int:

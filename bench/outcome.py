@@ -17,6 +17,8 @@ _UNITS: dict[Measure, tuple[str, float]] = {
     "seconds": ("s", 1e-9),
     "milliseconds_per_checkpoint": ("ms", 1e-6),
     "megabytes": ("MB", 1e-6),
+    "times_floor": ("x", 1.0),
+    "times_legacy": ("x", 1.0),
 }
 
 WORDS = {
@@ -48,8 +50,9 @@ _EQUALITY_CODES = {
 def judge(target: Target, row: Row, measured: Interval | None) -> TargetOutcome:
     """Hold what was measured for a row against one target.
 
-    `measured` is in nanoseconds for the whole catalog, or in bytes where the target limits memory. The whole
-    interval has to lie within the limit; a single call has none and leaves it open. A void row keeps none.
+    `measured` is in nanoseconds for the whole catalog, in bytes where the target limits memory, or a ratio
+    where it limits one. The whole interval has to lie within the limit; a single call has none and leaves it
+    open. A void row keeps none.
     """
     unit, factor = _UNITS[target.measure]
     if target.measure == "milliseconds_per_checkpoint" and row.checkpoints:
@@ -61,6 +64,9 @@ def judge(target: Target, row: Row, measured: Interval | None) -> TargetOutcome:
         state = TargetState.NOTHING_MEASURED
     elif value.low is None or value.high is None:
         state = TargetState.UNCLEAR
+    elif target.measure == "times_legacy":
+        # At least, where all others are at most.
+        state = TargetState(judge_target(1 / value.high, 1 / value.low, 1 / target.limit).value)
     else:
         state = TargetState(judge_target(value.low, value.high, target.limit).value)
     return TargetOutcome(

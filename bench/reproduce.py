@@ -18,6 +18,7 @@ from msgspec.structs import replace as with_changes
 from bench.agreement import examine
 from bench.arms import arms_of
 from bench.measurement import Plan
+from bench.operations import Count, with_operations
 from bench.outcome import WORDS, exit_code, judge, left_out
 from bench.result import (
     Declared,
@@ -72,7 +73,7 @@ class Weigh(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Collaborators:
-    """Whatever a run works with; `home` is where the subjects' own files go."""
+    """Whatever a run works with; `home` is for the subjects' own files, `count` counts what W&B is sent."""
 
     grow: Grow
     measure: Measure
@@ -84,6 +85,7 @@ class Collaborators:
     keep_result: Callable[[Result], None]
     say: Callable[[str], None]
     home: Path
+    count: Count | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,7 @@ class _Run:
             changed = sorted(set(before.items()) ^ set(standing_in(variant.root).items()))
             agreement = examine(setting, variant, measurement)
             rows = rows_of(setting, variant, measurement, agreement)
+            rows = with_operations(rows, setting, variant, arms, call, self._with.count)
             outcomes = self._targets(setting, rows, measurement, arms, call)
         self._keep(setting, variant, measurement, agreement, rows, outcomes)
         if changed:
@@ -242,7 +245,7 @@ class _Run:
         for row in rows:
             candidate = candidates[row.scenario]
             for target in self._request.targets:
-                if target.is_for(row.scenario, row.checkpoints):
+                if target.is_for(row.scenario, row.checkpoints) and not target.is_ratio:
                     is_memory = target.measure == "megabytes"
                     arm = next(arm for arm in arms if arm.name == candidate.name)
                     measured = self._memory(arm, call) if is_memory else range_of(candidate, measurement)

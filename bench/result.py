@@ -180,7 +180,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str = "not finished"
 
 
-def save(result: Result, path: Path) -> None:
+def save(result: msgspec.Struct, path: Path) -> None:
     """Write `result` to `path` whole or not at all. Raises `OSError` where the disk refuses."""
     text = msgspec.json.format(msgspec.json.encode(result), indent=1)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")

@@ -6,7 +6,9 @@
     seconds = 1.0
 
 `up_to` is the largest number of checkpoints that the target speaks of. Exactly one limit is given:
-`seconds` (the whole catalog), `milliseconds_per_checkpoint`, or `megabytes` (peak memory of the process).
+`seconds` (the whole catalog), `milliseconds_per_checkpoint`, `megabytes` (peak memory of the process),
+`times_floor` (at most so many times what its files only read, or stat-ed, take), or `times_legacy` (at least
+so many times as fast as legacy). The last two are ratios of pairs, which `ckpt-bench gate` judges.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import difflib
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bench.scenario import SCENARIOS
 
@@ -24,9 +26,15 @@ if TYPE_CHECKING:
 
 TABLE = "[tool.ckpt-bench.targets]"
 
-Measure = Literal["seconds", "milliseconds_per_checkpoint", "megabytes"]
-_MEASURES: tuple[Measure, ...] = ("seconds", "milliseconds_per_checkpoint", "megabytes")
-_UNITS = {"seconds": "s", "milliseconds_per_checkpoint": "ms per checkpoint", "megabytes": "MB"}
+Measure = Literal["seconds", "milliseconds_per_checkpoint", "megabytes", "times_floor", "times_legacy"]
+_MEASURES: tuple[Measure, ...] = get_args(Measure)
+_UNITS = {
+    "seconds": "s",
+    "milliseconds_per_checkpoint": "ms per checkpoint",
+    "megabytes": "MB",
+    "times_floor": "times the floor",
+    "times_legacy": "times as fast as legacy",
+}
 
 
 class TargetsError(ValueError):
@@ -48,10 +56,16 @@ class Target:
         return self.scenario == scenario and (self.up_to is None or checkpoints <= self.up_to)
 
     @property
+    def is_ratio(self) -> bool:
+        """Whether it limits a ratio of pairs, and no time or size."""
+        return self.measure in {"times_floor", "times_legacy"}
+
+    @property
     def text(self) -> str:
         """The limit with its unit and condition."""
         size = "" if self.up_to is None else f", up to {self.up_to} checkpoints"
-        return f"< {self.limit:g} {_UNITS[self.measure]}{size}"
+        sign = ">" if self.measure == "times_legacy" else "<"
+        return f"{sign} {self.limit:g} {_UNITS[self.measure]}{size}"
 
 
 def find_pyproject(start: Path, beside: Path = Path(__file__).parent.parent) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench.report.sections import sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from bench.report.sections import Section
     from bench.result import Result
@@ -18,7 +18,12 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~@])")
 
 def render(result: Result) -> str:
     """The whole report as GitHub-flavoured Markdown; foreign text is shown and never interpreted."""
-    return "\n".join(line for section in sections(result) for line in _lines(section))
+    return render_sections(sections(result))
+
+
+def render_sections(chosen: Iterable[Section]) -> str:
+    """Sections as GitHub-flavoured Markdown."""
+    return "\n".join(line for section in chosen for line in _lines(section))
 
 
 def _lines(section: Section) -> Iterator[str]:

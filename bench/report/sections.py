@@ -33,7 +33,7 @@ def sections(result: Result) -> tuple[Section, ...]:
     """All that a report shows, in its order; text is safe to print."""
     return (
         _claims(result),
-        _targets(result),
+        targets_section(result.targets),
         _equality(result),
         _noise(result),
         _provenance(result),
@@ -81,11 +81,12 @@ def _timing(timing: Timing | None) -> Cell:
     return (duration(timing.per_checkpoint_ns), duration(timing.total_ns.estimate), f"({timing.calls} calls)")
 
 
-def _targets(result: Result) -> Section:
+def targets_section(targets: tuple[TargetOutcome, ...]) -> Section:
+    """Every target with what was measured for it."""
     return Section(
         "Targets",
         ("target", "limit", "tree", "measured", "interval", "verdict"),
-        tuple(_target_row(target) for target in result.targets),
+        tuple(_target_row(target) for target in targets),
         wordy=("limit", "verdict"),
     )
 
@@ -177,16 +178,16 @@ def _provenance(result: Result) -> Section:
             f"profile {result.profile}{' (quick)' if result.is_quick else ''}, seed {result.seed}, "
             f"begun {result.started_at}, budget {result.budget_s:g} s",
             *trees,
-            *(f"{name}: {value}" for name, value in _flat(result.environment)),
+            *(f"{name}: {value}" for name, value in flat(result.environment)),
         ),
     )
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """The leaves of nested mappings under dotted names, those that tell nothing left out."""
     for name, value in values.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         elif value not in (None, "", [], ()):
             text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
             yield printable(prefix + name), printable(text)

@@ -14,6 +14,8 @@ from rich.text import Text
 from bench.report.sections import sections
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bench.report.sections import Cell, Section
     from bench.result import Result
 
@@ -22,9 +24,12 @@ _STYLES = {
     "above the claim": "green",
     "met": "green",
     "equal": "green",
+    "equivalent": "green",
+    "faster": "green",
     "below the claim": "yellow",
     "inconclusive": "yellow",
     "missed": "red",
+    "slower": "red",
     "outputs differ": "bold red",
     "nothing measured": "bold red",
 }
@@ -32,6 +37,11 @@ _STYLES = {
 
 def render(result: Result, *, width: int = 120, is_colored: bool = False) -> str:
     """The whole report as text of at most `width` columns."""
+    return render_sections(sections(result), width=width, is_colored=is_colored)
+
+
+def render_sections(chosen: Iterable[Section], *, width: int, is_colored: bool) -> str:
+    """Sections as text of at most `width` columns."""
     console = Console(
         file=io.StringIO(),
         width=width,
@@ -42,7 +52,7 @@ def render(result: Result, *, width: int = 120, is_colored: bool = False) -> str
         legacy_windows=False,
     )
     with console.capture() as captured:
-        for section in sections(result):
+        for section in chosen:
             _print(console, section)
     return "".join(line.rstrip() + "\n" for line in captured.get().splitlines())
 

@@ -81,3 +81,10 @@ def test_the_package_s_own_file_serves_where_none_stands_above(tmp_path: Path) -
 def test_no_targets_anywhere_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TargetsError, match="state your own"):
         find_pyproject(tmp_path, beside=tmp_path)
+
+
+def test_ratios_have_a_direction_in_words() -> None:
+    assert Target("a", "sidecars-warm", "times_floor", 20.0).text == "< 20 times the floor"
+    fast = Target("b", "sidecars-warm", "times_legacy", 5.0, 50)
+    assert fast.text == "> 5 times as fast as legacy, up to 50 checkpoints"
+    assert fast.is_ratio

@@ -1,0 +1,77 @@
+"""What is asked of a gate: which scenarios, on which tree, within which budget and margin. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING
+
+from bench.scenario import SETTINGS, V2
+from fixtures.spec import TreeSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.scenario import Scenario, Setting
+    from bench.targets import Target
+
+TREE = TreeSpec(experiments=10, checkpoints_per_experiment=5, wandb_share=1.0, metrics_share=0.0)
+QUICK_TREE = TreeSpec(wandb_share=1.0, metrics_share=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRequest:
+    """What is to be gated: the scenarios that `pattern` chooses, `budget_s` each, all times within `margin`.
+
+    `is_any_callable`: the reference is a callable of somebody's, which knows of no state to be measured in.
+    """
+
+    started_at: str
+    targets: tuple[Target, ...]
+    trees_dir: Path
+    pattern: str = ""
+    budget_s: float = 60.0
+    margin: float = 0.01
+    seed: int = 0
+    is_quick: bool = False
+    is_any_callable: bool = False
+
+    @property
+    def spec(self) -> TreeSpec:
+        """The tree on which everything is measured."""
+        return replace(QUICK_TREE if self.is_quick else TREE, seed=self.seed)
+
+    def is_chosen(self, name: str) -> bool:
+        """Whether a benchmark of this name was asked for."""
+        return self.pattern in name or fnmatch(name, self.pattern)
+
+    def scenarios(self) -> tuple[tuple[Setting, Scenario], ...]:
+        """Every scenario to be measured.
+
+        Only if the pattern chooses them: those that wait for a W&B server, which is not the catalog's work.
+        """
+        return tuple(
+            (setting, scenario)
+            for setting in SETTINGS
+            for scenario in setting.scenarios
+            if self.is_chosen(scenario.name)
+            and (self.pattern or not scenario.candidate.is_asking_wandb)
+            and not (self.is_quick and setting.is_cold)
+            and not setting.is_first_call
+            and not (self.is_any_callable and scenario.candidate != V2)
+        )
+
+
+def announcement(request: GateRequest) -> tuple[str, ...]:
+    """What a gate will do, said before it does any of it."""
+    names = [scenario.name for _, scenario in request.scenarios()]
+    total_s = len(names) * request.budget_s
+    return (
+        f"Measures {', '.join(names) or 'nothing'} on {request.spec.checkpoints} checkpoints.",
+        f"At most {request.budget_s:g} s a benchmark, {total_s:g} s in all; less where the answer is clear.",
+    )
+
+
+def tree_of(request: GateRequest) -> dict[str, object]:
+    """The tree of a gate as a baseline names it."""
+    return asdict(request.spec)

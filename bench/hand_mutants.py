@@ -1,0 +1,120 @@
+"""Mutants written by hand: faults that people make when they write a catalog, as changes of V2's text."""
+
+# ruff: noqa: E501 - a mutant is one line: what stands there, and what is put in its place
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+V2: Final = "catalog.subjects:v2"
+REMEMBERED: Final = "catalog.subjects:v2_remembered"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A text of a module of the catalog package that stands there once, and what is put in its place."""
+
+    module: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandMutant:
+    """A fault by name, the changes that make it, and the subject that shows it."""
+
+    name: str
+    changes: tuple[Change, ...]
+    target: str = V2
+
+
+def _one(name: str, module: str, before: str, after: str, target: str = V2) -> HandMutant:
+    return HandMutant(name, (Change(module, before, after),), target)
+
+
+_METRIC: Final = 'f"metrics.{name}", f"metrics.val/{name}"),\n'
+_CLEVAL: Final = '            _place(Source.CHECKPOINT, f"cleval_metrics.{name}"),\n'
+
+HAND_MUTANTS: Final = (
+    _one(
+        "metrics: the checkpoint before the sidecar",
+        "contract",
+        f"            _place(Source.SIDECAR, {_METRIC}{_CLEVAL}",
+        f"{_CLEVAL}            _place(Source.SIDECAR, {_METRIC}",
+    ),
+    _one(
+        "architecture: the path before the config",
+        "contract",
+        '_place(Source.SIDECAR, "model.architecture"),\n',
+        '_place(Source.SIDECAR, "model.architecture"),\n            _place(Source.NAMES, "architecture"),\n',
+    ),
+    _one(
+        "epochs: the file name before the checkpoint",
+        "contract",
+        '_place(Source.CHECKPOINT, "epoch"),\n            _place(Source.NAMES, "epoch"),',
+        '_place(Source.NAMES, "epoch"),\n            _place(Source.CHECKPOINT, "epoch"),',
+    ),
+    HandMutant(
+        "precision and recall swapped, in V2 and in legacy alike",
+        (
+            Change("merge", "        **told,\n", '        **told | {"precision": told.get("recall"), "recall": told.get("precision")},\n'),
+            Change(
+                "legacy",
+                "entries=sorted(entries, key=lambda entry: _rank(entry, outputs_dir)),",
+                "entries=[type(one)(**{**{name: getattr(one, name) for name in one.__struct_fields__}, "
+                '"precision": one.recall, "recall": one.precision}) '
+                "for one in sorted(entries, key=lambda entry: _rank(entry, outputs_dir))],",
+            ),
+        ),
+    ),
+    HandMutant(
+        "encoder keys of a config swapped, in V2 and in legacy alike",
+        (
+            Change(
+                "contract",
+                '("model.encoder.model_name", "model.encoder.name")',
+                '("model.encoder.name", "model.encoder.model_name")',
+            ),
+            Change(
+                "legacy",
+                '[("model", "encoder", "model_name"), ("model", "encoder", "name")]',
+                '[("model", "encoder", "name"), ("model", "encoder", "model_name")]',
+            ),
+        ),
+    ),
+    _one("epoch of the file name off by one", "names", 'epoch = int(digits or "0")', 'epoch = int(digits or "0") + 1'),
+    _one("every epoch off by one", "merge", "        **told,\n", '        **told | {"epochs": told["epochs"] + 1},\n'),
+    _one("epoch 0 is listed", "merge", "if not epochs:", "if epochs is None:"),
+    _one("epoch 1 is left out", "merge", "if not epochs:", "if not epochs or epochs == 1:"),
+    _one("ties ordered by path before file name", "builder", "entry.epochs, name, path)", "entry.epochs, path, name)"),
+    _one("order of epochs as texts", "builder", "entry.backbone, entry.epochs, name", "entry.backbone, str(entry.epochs), name"),
+    _one("order ignores case", "builder", "(False, entry.architecture, entry.backbone,", "(False, entry.architecture.lower(), entry.backbone,"),
+    _one("NaN let through", "contract", "return number if math.isfinite(number) else UNUSABLE", "return number"),
+    _one("a share above 1 let through", "contract", "and not 0 <= number <= 1 else number", "and not 0 <= number else number"),
+    _one("a bool is a number", "contract", "isinstance(value, bool) or not isinstance(value, int | float | str)", "not isinstance(value, int | float | str)"),
+    _one("`unknown` is a text", "contract", "value == UNKNOWN or not value", "not value"),
+    _one("white space is a text", "contract", "not value or value.isspace()", "not value"),
+    _one("mtime in UTC", "merge", "time.localtime(", "time.gmtime("),
+    _one("created_at brought to local time", "contract", "    if isinstance(value, dt.datetime):\n", "    if isinstance(value, dt.datetime):\n        value = value.astimezone()\n"),
+    _one("names told apart by case", "names", "lowered = path_below.lower()", "lowered = path_below"),
+    _one("tokens split at letters beyond ASCII", "names", 'r"[\\W_]+"', 'r"[^a-z0-9]+"'),
+    _one("sentinels exchanged", "names", '(("best", 999), ("last", 998))', '(("best", 998), ("last", 999))'),
+    _one("the outermost `checkpoints` counts", "names", "range(len(parts) - 1, 0, -1)", "range(1, len(parts))"),
+    _one("experiments right below the root are not seen", "names", "range(len(parts) - 1, 0, -1)", "range(len(parts) - 1, 1, -1)"),
+    _one("any sidecar is metadata", "merge", "has_metadata=not METADATA_SOURCES.isdisjoint(findings.provenance.values()),", "has_metadata=True,"),
+    _one("a sidecar's monitor still asks the checkpoint", "merge", 'if findings.provenance["monitor"] == Source.SIDECAR.value:', "if False:"),
+    _one("problems are not noted", "merge", "if accepted is UNUSABLE:\n", "if accepted is UNUSABLE and not key:\n"),
+    _one("long names are cut a letter later", "records", "len(self.exp_name) <= 23", "len(self.exp_name) <= 24"),
+    _one("any mode is taken", "contract", 'isinstance(value, str) and value in {"min", "max"}', "isinstance(value, str)"),
+    _one("a negative loss is taken", "contract", "isinstance(number, float) and number < 0", "isinstance(number, float) and number < -9"),
+    _one("any schema version is believed", "sidecar", "not _is_unversioned(version)", "False"),
+    _one("hidden folders are passed over", "scan", "if entry.is_dir(follow_symlinks=False):\n                self.folders.append(name)", 'if entry.is_dir(follow_symlinks=False) and (name == ".hydra" or name[0] != "."):\n                self.folders.append(name)'),
+    _one("linked folders are walked", "scan", "if entry.is_dir(follow_symlinks=False):\n                self.folders", "if entry.is_dir():\n                self.folders"),
+    _one("the first score of any file", "checkpoint", 're.split(r"[/\\\\]", path)[-1]', 're.split(r"[/]", path)[-1]'),
+    _one("a rewritten file is not noticed", "index", "if known != now}", "if False}", REMEMBERED),
+    _one("size and mtime vouch for a file", "index", "if known != now}", "if known is None or known[2:4] != now[2:4]}", REMEMBERED),
+    _one("names that come and go are not noticed", "index", "before.files != tree.folders[path].files", "False", REMEMBERED),
+    _one("what nothing vouches for is believed", "index", "if known != now}", "if known is not None and known != now}", REMEMBERED),
+)  # fmt: skip
+"""At least twenty; a change whose text is no longer found is an error, so that none goes unnoticed."""

@@ -1,0 +1,162 @@
+"""The program inside a process of the limits session: several subjects take turns in it.
+
+`bench.subject_host` holds one subject a process; a floor that is to be the least of the *same* process must
+run beside what is held against it. A job comes as JSON on standard input, its reply goes as JSON to standard
+output; what subjects print goes to standard error. It imports the standard library and `bench.subject_host`.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import random
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.subject_host import digest_of, plain_answer, resolve, timed_call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BEGIN, END = "ckpt-bench:begin", "ckpt-bench:end"
+"""Names that no file has: an attempt to open them marks a place in a trace of system calls."""
+
+_METRIC = re.compile(rb"^  hmean: [0-9.]+", re.MULTILINE)
+
+Times = dict[str, int]
+
+
+class Contestants:
+    """The subjects of a job by name; a job's `unprepared` ones run as the process finds them."""
+
+    def __init__(self, job: dict[str, Any], clock: Callable[[], int] = time.perf_counter_ns) -> None:
+        self._subjects = {name: resolve(target) for name, target in job["targets"].items()}
+        self._unprepared = frozenset(job.get("unprepared", ()))
+        self._outputs_dir = Path(job["outputs_dir"])
+        self._config_filenames = tuple(job["config_filenames"])
+        self._rng = random.Random(job["seed"])
+        self._clock = clock
+        self.digests: dict[str, set[str]] = {name: set() for name in self._subjects}
+        self.counts: dict[str, set[int]] = {name: set() for name in self._subjects}
+        gc.collect()
+        gc.freeze()  # modules: a collection before each timed call need not walk them
+
+    def shuffled(self) -> list[str]:
+        """Their names in random order."""
+        return self._rng.sample(list(self._subjects), len(self._subjects))
+
+    def prepare(self, name: str) -> None:
+        """Run what a subject wants to be run before it is timed."""
+        preparation = getattr(self._subjects[name], "prepare", None)
+        if preparation is not None and name not in self._unprepared:
+            preparation(self._outputs_dir, self._config_filenames)
+
+    def time_ns(self, name: str, *, is_compared: bool = False) -> int:
+        """One timed call; where wished for, its answer is kept as a digest."""
+        timed = timed_call(
+            self._subjects[name],
+            self._outputs_dir,
+            self._config_filenames,
+            clock=self._clock,
+            is_reading_fields=False,  # a floor has none, and reading them is the caller's own work
+        )
+        self.counts[name].add(len(timed.records))
+        if is_compared:
+            self.digests[name].add(digest_of(plain_answer(timed.answer, timed.records)))
+        return timed.elapsed_ns
+
+    def call(self, name: str) -> None:
+        """One call that nobody times."""
+        self._subjects[name](self._outputs_dir, self._config_filenames)
+
+
+def alternate(job: dict[str, Any]) -> dict[str, Any]:
+    """All subjects take turns, in random order each of `rounds`, each prepared before its call.
+
+    `warmups` untimed rounds come first. The answers of the last round are compared by digest.
+    """
+    contestants = Contestants(job)
+    rounds: list[Times] = []
+    for number in range(-job["warmups"], job["rounds"]):
+        times: Times = {}
+        for name in contestants.shuffled():
+            contestants.prepare(name)
+            times[name] = contestants.time_ns(name, is_compared=number == job["rounds"] - 1)
+        if number >= 0:
+            rounds.append(times)
+    return {
+        "rounds": rounds,
+        "counts": {name: sorted(counts) for name, counts in contestants.counts.items()},
+        "digests": {name: sorted(digests) for name, digests in contestants.digests.items()},
+    }
+
+
+def change(job: dict[str, Any]) -> dict[str, Any]:
+    """Time all subjects after one sidecar was rewritten, and again with nothing changed, `rounds` times.
+
+    The sidecar has settled (`settle_s`) before it is read. `seen` counts, for each subject, the answers that
+    differed from the ones before the change.
+    """
+    contestants = Contestants(job)
+    sidecar = min(Path(job["outputs_dir"]).rglob("*.metadata.yaml"))
+    for name in contestants.shuffled():
+        contestants.prepare(name)
+        contestants.time_ns(name, is_compared=True)
+    changed: list[Times] = []
+    unchanged: list[Times] = []
+    for number in range(job["rounds"]):
+        _rewrite(sidecar, number)
+        time.sleep(job["settle_s"])
+        changed.append({name: contestants.time_ns(name, is_compared=True) for name in contestants.shuffled()})
+        unchanged.append({name: contestants.time_ns(name) for name in contestants.shuffled()})
+    return {
+        "changed": changed,
+        "unchanged": unchanged,
+        "seen": {name: len(digests) - 1 for name, digests in contestants.digests.items()},
+    }
+
+
+def trace(job: dict[str, Any]) -> dict[str, Any]:
+    """One call of the only subject between two marks."""
+    contestants = Contestants(job)
+    (name,) = contestants.shuffled()
+    contestants.prepare(name)
+    _mark(BEGIN)
+    contestants.call(name)
+    _mark(END)
+    return {}
+
+
+JOBS = {"alternate": alternate, "change": change, "trace": trace}
+
+
+def _rewrite(sidecar: Path, number: int) -> None:
+    """Give a sidecar another metric than it had in the rounds before. Raises `ValueError` where it has none."""
+    content, count = _METRIC.subn(b"  hmean: 0.%04d" % (number + 1), sidecar.read_bytes())
+    if count != 1:
+        raise ValueError(f"{sidecar}: expected one hmean, found {count}; choose another sidecar")
+    sidecar.write_bytes(content)
+
+
+def _mark(name: str) -> None:
+    try:
+        os.close(os.open(name, os.O_RDONLY))
+    except FileNotFoundError:
+        return
+
+
+def main() -> None:
+    """Run the job on standard input."""
+    replies = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)  # what a subject prints must not stand in the reply
+    job = json.load(sys.stdin)
+    with replies:
+        json.dump(JOBS[job.pop("do")](job), replies)
+
+
+if __name__ == "__main__":
+    main()

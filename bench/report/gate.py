@@ -1,0 +1,103 @@
+"""A gate laid out as titled tables and lines, the same for every format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.figures import NONE, printable
+from bench.report.sections import Section, flat, targets_section
+
+if TYPE_CHECKING:
+    from bench.report.sections import Cell
+    from bench.verdict_file import Benchmark, GateResult
+
+
+def gate_sections(result: GateResult) -> tuple[Section, ...]:
+    """All that a gate's report shows, in its order, the verdict last; text is safe to print."""
+    return (_compared(result), *_targets(result), _conditions(result), *_profiles(result), _verdict(result))
+
+
+def _compared(result: GateResult) -> Section:
+    remarks = [f"{one.name}: {printable(remark)}" for one in result.benchmarks for remark in one.remarks]
+    return Section(
+        "Candidate and reference",
+        ("benchmark", "state", "x reference", "noise floor", "smallest seen", "verdict"),
+        tuple(_row(one) for one in result.benchmarks),
+        (
+            f"Candidate: {printable(result.candidate) or NONE}. "
+            f"Reference: {printable(result.reference) or NONE}.",
+            f"x reference: the candidate's time over the reference's, in pairs, and its 95 % interval. "
+            f"Margin {result.margin:.2%}: slower is an interval above it, faster one below it, equivalent one "
+            "within it, and all else is inconclusive.",
+            "Noise floor: the change that the same code on both sides may have shown in this run. Smallest "
+            "seen: the smallest change that this run would have told from none, in 95 of 100 runs like it.",
+            *remarks,
+        ),
+        wordy=("verdict",),
+    )
+
+
+def _row(one: Benchmark) -> tuple[Cell, ...]:
+    return (
+        (printable(one.name),),
+        (one.tree, one.cache_state),
+        _ratio(one),
+        (_percent(one.noise_floor),),
+        (_percent(one.smallest_detectable),),
+        (one.verdict,),
+    )
+
+
+def _ratio(one: Benchmark) -> Cell:
+    if one.ratio is None or one.ratio.low is None or one.ratio.high is None:
+        return (NONE,)
+    return (f"{one.ratio.estimate:.4f}", f"{one.ratio.low:.4f}-{one.ratio.high:.4f}")
+
+
+def _percent(share: float | None) -> str:
+    return NONE if share is None else f"{100 * share:.2f} %"
+
+
+def _targets(result: GateResult) -> tuple[Section, ...]:
+    return (targets_section(result.targets),) if result.targets else ()
+
+
+def _conditions(result: GateResult) -> Section:
+    comparisons = f"{len(result.equality)} comparisons of answers, {_unequal(result)} of them unequal"
+    return Section(
+        "Where and how",
+        lines=(
+            f"begun {result.started_at}, took {result.elapsed_s:.0f} s; budget {result.budget_s:g} s a "
+            f"benchmark{', quick' if result.is_quick else ''}; seed {result.seed}",
+            comparisons,
+            *(printable(note) for note in result.notes),
+            *(f"{name}: {value}" for name, value in flat(result.environment)),
+        ),
+    )
+
+
+def _unequal(result: GateResult) -> int:
+    return sum(one.verdict.value != "equal" for one in result.equality)
+
+
+def _profiles(result: GateResult) -> tuple[Section, ...]:
+    return tuple(
+        Section(f"Where the time went: {one.name}", lines=tuple(map(printable, one.profile.splitlines())))
+        for one in result.benchmarks
+        if one.profile
+    )
+
+
+def reason_lines(result: GateResult) -> tuple[str, ...]:
+    """Every reason not to pass, in one line each; a report of any format shows them all."""
+    return tuple(
+        f"{one.cause}{f' ({printable(one.about)})' if one.about else ''}: {printable(one.told)}"
+        for one in result.reasons
+    )
+
+
+def _verdict(result: GateResult) -> Section:
+    return Section(
+        "Verdict",
+        lines=(*reason_lines(result), f"Exit code {result.exit_code}: {printable(result.verdict)}."),
+    )

@@ -1,0 +1,315 @@
+"""Every known way in which a gate passes wrongly: each ends non-zero, by name, in every report."""
+
+from __future__ import annotations
+
+import errno
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from bench.measurement import Failure, FailureKind
+from bench.verdict import ExitCode, Verdict
+from bench.verdict_file import Cause, Refusal, load_verdict
+from tests.bench.gates import REFERENCE_SIDE, RUNTIME, SLOWER, World, changed
+from tests.bench.stored_baselines import baseline, benchmark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from bench.verdict_file import GateResult
+
+FULL = OSError(errno.ENOSPC, "No space left on device", "verdict.json")
+
+
+def failed(kind: FailureKind, told: str, arm: str = "candidate") -> tuple[Failure, ...]:
+    return (Failure(arm, kind, 0, 1, told),)
+
+
+def other_runtime(**changes: Any) -> Any:
+    return replace(REFERENCE_SIDE, runtime=msgspec.structs.replace(RUNTIME, **changes))
+
+
+def other_answer(world: World) -> Any:
+    right = world.right_answer()
+    return msgspec.structs.replace(right, records=[{**right.records[0], "epochs": 99.5}, *right.records[1:]])
+
+
+def short_answer(world: World) -> Any:
+    right = world.right_answer()
+    return msgspec.structs.replace(
+        right, records=right.records[:-1], display_options=right.display_options[:-1]
+    )
+
+
+CASES: dict[str, tuple[Cause, ExitCode, Callable[[World], GateResult]]] = {}
+
+
+def case(cause: Cause, code: ExitCode) -> Callable[[Callable[[World], GateResult]], None]:
+    def keep(run: Callable[[World], GateResult]) -> None:
+        CASES[run.__name__.strip("_")] = (cause, code, run)
+
+    return keep
+
+
+NOTHING = ExitCode.NOTHING_MEASURED
+
+
+@case(Cause.SLOWER, ExitCode.MISSED)
+def _slower(world: World) -> GateResult:
+    world.finals["sidecars-warm"] = SLOWER
+    return world.run()
+
+
+@case(Cause.TARGET_MISSED, ExitCode.MISSED)
+def _target_missed(world: World) -> GateResult:
+    world.elapsed_ns = 2e9
+    return world.run()
+
+
+@case(Cause.UNCLEAR, ExitCode.INCONCLUSIVE)
+def _inconclusive(world: World) -> GateResult:
+    world.finals["sidecars-warm"] = changed(verdict=Verdict.INCONCLUSIVE, reason="reaches over the margin")
+    return world.run()
+
+
+@case(Cause.NO_BENCHMARK, NOTHING)
+def _no_benchmark_is_chosen(world: World) -> GateResult:
+    return world.run(pattern="no-such-thing")
+
+
+@case(Cause.REMOVED, NOTHING)
+def _benchmark_removed(world: World) -> GateResult:
+    world.reference = baseline(benchmark("sidecars-warm"), benchmark("sidecars-forgotten"))
+    return world.run(pattern="sidecars-*", is_quick=True)
+
+
+@case(Cause.REMOVED, NOTHING)
+def _benchmark_renamed(world: World) -> GateResult:
+    world.reference = baseline(benchmark("sidecars-wram"))
+    return world.run(pattern="")
+
+
+@case(Cause.NOT_IN_BASELINE, NOTHING)
+def _benchmark_not_in_baseline(world: World) -> GateResult:
+    world.reference = baseline(benchmark("remembered"))
+    return world.run()
+
+
+@case(Cause.BASELINE_STALE, NOTHING)
+def _baseline_of_another_tree(world: World) -> GateResult:
+    world.reference = baseline(benchmark("sidecars-warm", tree={"experiments": 3}))
+    return world.run()
+
+
+@case(Cause.BASELINE_ABSOLUTE, NOTHING)
+def _baseline_of_absolute_times(world: World) -> GateResult:
+    world.reference = baseline(benchmark("sidecars-warm", yardstick=""))
+    return world.run()
+
+
+@case(Cause.UNUSABLE_TIMES, NOTHING)
+def _negative_time_in_the_baseline(world: World) -> GateResult:
+    world.reference = baseline(benchmark("sidecars-warm", groups=(((-5.0, 1.0),),) * 16))
+    return world.run()
+
+
+@case(Cause.TOO_FEW_SAMPLES, ExitCode.INCONCLUSIVE)
+def _one_process_in_the_baseline(world: World) -> GateResult:
+    world.reference = baseline(benchmark("sidecars-warm", groups=(((5.0, 1.0),),)))
+    return world.run()
+
+
+@case(Cause.BASELINE_MISSING, NOTHING)
+def _refused_sides(world: World) -> GateResult:
+    world.sides_error = Refusal(Cause.BASELINE_MISSING, "there is none")
+    return world.run()
+
+
+@case(Cause.UNUSABLE_TIMES, NOTHING)
+def _time_that_is_no_number(world: World) -> GateResult:
+    world.elapsed_by_arm["candidate"] = math.nan
+    return world.run()
+
+
+@case(Cause.UNUSABLE_TIMES, NOTHING)
+def _negative_time(world: World) -> GateResult:
+    world.elapsed_by_arm["candidate"] = -1_000_000
+    return world.run()
+
+
+@case(Cause.TOO_FEW_SAMPLES, ExitCode.INCONCLUSIVE)
+def _one_sample(world: World) -> GateResult:
+    from bench.family import Family
+
+    world.decide, world.groups, world.rounds = Family, 1, 1
+    return world.run(budget_s=1.5)
+
+
+@case(Cause.TOO_FEW_SAMPLES, ExitCode.INCONCLUSIVE)
+def _fewer_groups_than_count(world: World) -> GateResult:
+    world.finals["sidecars-warm"] = changed(verdict=Verdict.FASTER, groups=2)
+    return world.run()
+
+
+@case(Cause.CRASHED, NOTHING)
+def _candidate_crashed(world: World) -> GateResult:
+    world.failures = failed("crashed", "the worker ended with exit code 3")
+    return world.run()
+
+
+@case(Cause.CRASHED, NOTHING)
+def _reference_killed(world: World) -> GateResult:
+    world.failures = failed("crashed", "the worker ended with signal SIGKILL", "reference")
+    return world.run()
+
+
+@case(Cause.HUNG, NOTHING)
+def _candidate_hung(world: World) -> GateResult:
+    world.failures = failed("hung", "expected an answer within 60 s, found none")
+    return world.run()
+
+
+@case(Cause.RAISED, NOTHING)
+def _candidate_raised(world: World) -> GateResult:
+    world.failures = failed("raised", "KeyError: 'epochs'")
+    return world.run()
+
+
+@case(Cause.NOT_FOUND, NOTHING)
+def _callable_removed(world: World) -> GateResult:
+    world.failures = failed("subject", "expected v2 in catalog.subjects, found no such name", "reference")
+    return world.run()
+
+
+@case(Cause.CLOCK, NOTHING)
+def _clock_stepped(world: World) -> GateResult:
+    world.failures = failed("clock", "expected a call to take time, found -3 ns")
+    return world.run()
+
+
+@case(Cause.COUNT, NOTHING)
+def _count_changed(world: World) -> GateResult:
+    world.failures = failed("count", "expected 50 records as before, found 49")
+    return world.run()
+
+
+@case(Cause.UNKNOWN_COLD, NOTHING)
+def _files_not_cold(world: World) -> GateResult:
+    world.is_cold_possible = False
+    return world.run(pattern="sidecars-cold")
+
+
+@case(Cause.OUTPUTS_DIFFER, ExitCode.OUTPUTS_DIFFER)
+def _fast_and_wrong(world: World) -> GateResult:
+    world.answers["candidate"] = other_answer(world)
+    world.finals["sidecars-warm"] = changed(verdict=Verdict.FASTER)
+    return world.run()
+
+
+@case(Cause.NO_ANSWER, NOTHING)
+def _fewer_checkpoints_listed(world: World) -> GateResult:
+    world.answers["candidate"] = short_answer(world)
+    return world.run()
+
+
+@case(Cause.TREE_WRITTEN, ExitCode.OUTPUTS_DIFFER)
+def _tree_written_to(world: World) -> GateResult:
+    world.written = "index.json"
+    return world.run()
+
+
+@case(Cause.OTHER_CODE, NOTHING)
+def _reference_measured_the_working_tree(world: World) -> GateResult:
+    world.origins["reference"] = "/code/candidate/catalog/subjects.py"
+    return world.run()
+
+
+@case(Cause.INTERPRETER, NOTHING)
+def _other_interpreter(world: World) -> GateResult:
+    world.reference = other_runtime(python="3.12.0", build="3.12.0 (main)")
+    return world.run()
+
+
+@case(Cause.DEPENDENCIES, NOTHING)
+def _other_dependency_versions(world: World) -> GateResult:
+    world.reference = other_runtime(libraries={"msgspec": "0.20.0"})
+    return world.run()
+
+
+@case(Cause.DEPENDENCIES, NOTHING)
+def _missing_dependency(world: World) -> GateResult:
+    world.reference = other_runtime(libraries={})
+    return world.run()
+
+
+@case(Cause.DISK, NOTHING)
+def _disk_full_at_the_start(world: World) -> GateResult:
+    world.publish_errors[0] = FULL
+    return world.run()
+
+
+@case(Cause.DISK, NOTHING)
+def _disk_full_at_the_end(world: World) -> GateResult:
+    world.publish_errors[1] = FULL
+    world.finals["sidecars-warm"] = SLOWER
+    return world.run()
+
+
+@case(Cause.HARNESS, NOTHING)
+def _fault_of_the_harness(world: World) -> GateResult:
+    world.sides_error = ZeroDivisionError("division by zero")
+    return world.run()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_way_to_pass_wrongly_has_a_name_and_a_code(name: str, tmp_path: Path) -> None:
+    cause, code, run = CASES[name]
+    result = run(World(tmp_path))
+    assert cause in {reason.cause for reason in result.reasons}, result.reasons
+    assert result.exit_code == code
+    assert all(reason.told for reason in result.reasons)
+
+
+def test_there_are_as_many_ways_as_are_known() -> None:
+    assert len(CASES) >= 20
+
+
+def test_the_same_gate_passes_where_nothing_is_wrong(tmp_path: Path) -> None:
+    result = World(tmp_path).run()
+    assert (result.exit_code, result.reasons) == (0, ())
+
+
+def test_a_gate_that_is_interrupted_has_published_that_it_is_not_finished(tmp_path: Path) -> None:
+    world = World(tmp_path, sides_error=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        world.run()
+    (left,) = world.published
+    assert (left.reasons[0].cause, left.exit_code) == (Cause.UNFINISHED, 5)
+
+
+def test_a_wrapper_that_swallows_the_exit_code_does_not_change_the_verdict(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from bench.gate_cli import publish;"
+        "from tests.bench.gates import SLOWER, World;"
+        "folder = Path(sys.argv[1]); world = World(folder, finals={'sidecars-warm': SLOWER});"
+        "result = world.run(); publish(result, folder); sys.exit(result.exit_code)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    direct = subprocess.run(command, check=False)
+    piped = ["/bin/sh", "-c", '"$@" | cat', "sh", *command]
+    wrapped = subprocess.run(piped, check=False)
+    assert (direct.returncode, wrapped.returncode) == (1, 0)
+    assert load_verdict(tmp_path / "verdict.json").exit_code == 1
+    shown = subprocess.run(
+        [sys.executable, "-m", "bench", "report", str(tmp_path / "verdict.json")],
+        check=False,
+        capture_output=True,
+    )
+    assert shown.returncode == 1
+    assert b"slower (sidecars-warm)" in shown.stdout

@@ -1,0 +1,99 @@
+"""The session as a whole: what is chosen, one real small run, and what the report says."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from bench.limits import Request, add_arguments, measure
+from bench.limits_report import render
+from bench.limits_result import Figure, Limits
+from bench.limits_rows import ROWS, SIZES
+from bench.limits_session import Effort, Plan
+from bench.result import Interval, TargetState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.limits_report import Form
+
+FIGURE = Figure(
+    name="first-load",
+    title="first load",
+    checkpoints=14,
+    measured="1 ms",
+    floor="0.2 ms",
+    times_floor=5.0,
+    value=Interval(estimate=5.0, low=4.9, high=5.1),
+    limit=10.0,
+    calls="6 processes x 40 pairs",
+    verdict=TargetState.MET,
+)
+RESULT = Limits(
+    started_at="2026-01-01T00:00:00+00:00",
+    elapsed_s=1.0,
+    seed=0,
+    environment={"python": "3.11"},
+    figures=(FIGURE,),
+    left_out=("memory at 10,000",),
+    exit_code=0,
+    verdict="1 of 1 measured limits are met; this run left figures out",
+)
+
+
+def chosen(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_all_rows_and_sizes_are_measured_unless_some_are_chosen() -> None:
+    everything = chosen()
+    assert everything.sizes == SIZES
+    assert everything.only == tuple(row.name for row in ROWS)
+    some = chosen("--sizes", "50,14", "--only", "first-load,opens")
+    assert (some.sizes, some.only) == ((14, 50), ("first-load", "opens"))
+
+
+@pytest.mark.parametrize("arguments", [["--sizes", "15"], ["--sizes", ""], ["--only", "last-load"]])
+def test_what_no_row_has_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        chosen(*arguments)
+    assert "expected some of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "json"])
+def test_each_form_shows_figures_and_what_was_left_out(form: Form) -> None:
+    text = render(RESULT, form)
+    for told in ("first load", "4.9", "memory at 10,000"):
+        assert told in text
+
+
+def test_a_result_is_read_as_it_was_written() -> None:
+    assert msgspec.json.decode(render(RESULT, "json"), type=Limits) == RESULT
+
+
+def test_a_small_session_measures_real_processes(tmp_path: Path) -> None:
+    few = {0: Effort(2, 2)}
+    plan = Plan(few, few, {0: Effort(3)}, {0: Effort(2)}, commands=Effort(2))
+    rows = [
+        replace(row, sizes=(14,), needs=()) for row in ROWS if row.name not in {"growth", "change", "header"}
+    ]
+    names = tuple(row.name for row in rows if row.name != "memory")
+    kept: list[Limits] = []
+    result = measure(Request(names, (14,), 0, tmp_path), kept.append, plan, rows)
+    assert kept == [result]
+    assert result.left_out == ("memory at 14",)
+    assert "this run left figures out" in result.verdict
+    unmeasured = {one.name for one in result.figures if one.verdict is TargetState.NOTHING_MEASURED}
+    assert unmeasured == (set() if shutil.which("strace") else {"opens"})
+    assert {one.name for one in result.figures} == set(names)
+    assert not any(one.verdict is TargetState.OUTPUTS_DIFFER for one in result.figures)
+    assert list(tmp_path.iterdir()) == []
+    opened = [one.measured for one in result.figures if one.name == "opens"]
+    assert opened == (["0", "0"] if shutil.which("strace") else [""])

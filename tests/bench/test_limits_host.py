@@ -1,0 +1,95 @@
+"""Subjects that take turns in one process: order, preparation, comparison, changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench import limits_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CALLS: list[str] = []
+
+
+def first(outputs_dir: Path, _: object) -> list[Any]:
+    CALLS.append("first")
+    return [path.read_text() for path in sorted(outputs_dir.iterdir())]
+
+
+def second(*_: object) -> list[Any]:
+    CALLS.append("second")
+    return []
+
+
+def _prepare(*_: object) -> None:
+    CALLS.append("prepare")
+
+
+class Told:
+    """An answer whose digest follows the file."""
+
+    def __init__(self, text: str) -> None:
+        self.skipped = [text]
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(())
+
+
+def telling(outputs_dir: Path, _: object) -> Told:
+    return Told((outputs_dir / "a.metadata.yaml").read_text())
+
+
+def deaf(*_: object) -> Told:
+    return Told("always the same")
+
+
+first.prepare = _prepare  # type: ignore[attr-defined]  # a function's own attribute
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "a.metadata.yaml").write_text("metrics:\n  hmean: 0.5\n")
+    CALLS.clear()
+    return {
+        "outputs_dir": str(tmp_path),
+        "config_filenames": ["config.yaml"],
+        "targets": {"candidate": f"{__name__}:first", "floor": f"{__name__}:second"},
+        "seed": 3,
+        "rounds": 20,
+        "warmups": 1,
+    }
+
+
+def test_all_take_turns_in_changing_order_each_prepared_before_its_call(job: dict[str, Any]) -> None:
+    reply = limits_host.alternate(job)
+    assert len(reply["rounds"]) == 20
+    assert reply["counts"] == {"candidate": [1], "floor": [0]}
+    assert len(reply["digests"]["candidate"]) == 1
+    text = " ".join(CALLS)
+    assert text.count("prepare first") == text.count("first") == text.count("second") == 21
+    turns = text.replace("prepare first", "f").replace("second", "s").split()
+    rounds = {"".join(turns[at : at + 2]) for at in range(0, len(turns), 2)}
+    assert rounds == {"fs", "sf"}
+
+
+def test_the_unprepared_run_as_the_process_finds_them(job: dict[str, Any]) -> None:
+    limits_host.alternate({**job, "unprepared": ["candidate"]})
+    assert "prepare" not in CALLS
+
+
+def test_a_subject_that_does_not_see_a_change_is_told_apart(job: dict[str, Any]) -> None:
+    targets = {"telling": f"{__name__}:telling", "deaf": f"{__name__}:deaf"}
+    reply = limits_host.change({**job, "targets": targets, "rounds": 3, "settle_s": 0})
+    assert reply["seen"] == {"telling": 3, "deaf": 0}
+    assert len(reply["changed"]) == len(reply["unchanged"]) == 3
+
+
+def test_a_sidecar_without_the_metric_cannot_be_changed(job: dict[str, Any]) -> None:
+    sidecar = Path(job["outputs_dir"]) / "a.metadata.yaml"
+    sidecar.write_text("metrics: {}\n")
+    with pytest.raises(ValueError, match="expected one hmean, found 0"):
+        limits_host.change({**job, "settle_s": 0})
