@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.scenario import CONFIG_FILENAMES, REMEMBERED, V2
+from bench.scenario import CONFIG_FILENAMES, REMEMBERED
 
 if TYPE_CHECKING:
     import random
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bench.limits_process import Processes
 
 READ_FLOOR: Final = "bench.limits_floor:read_sidecars"
+FIRST: Final = "catalog.subjects:v2_first"
 STAT_FLOOR: Final = "bench.limits_floor:stat_again"
 
 
@@ -112,7 +113,7 @@ class Session:
         """First loads beside their floor, measured once a session."""
         if checkpoints not in self._first_loads:
             effort = effort_for(self.plan.first_load, checkpoints)
-            replies = self.alternate(checkpoints, V2.target, READ_FLOOR, effort)
+            replies = self.alternate(checkpoints, FIRST, READ_FLOOR, effort)
             self._first_loads[checkpoints] = replies
         return self._first_loads[checkpoints]
 

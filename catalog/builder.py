@@ -101,7 +101,7 @@ class CheckpointCatalogBuilder:
         key = key_of(root, self.config_filenames, self.use_wandb_fallback)
         memory = cache.load(key)
         taken_ns = files.now_ns()
-        tree = self._scan(memory, cache.folder_below(root))
+        tree = self._scan(memory, cache.identity())
         recalled = recall(memory, tree, files)
         if not recalled.is_whole:
             fresh, signatures = self._read(tree, recalled.unknown, is_remembering=True)
@@ -112,7 +112,7 @@ class CheckpointCatalogBuilder:
                 cache.save(key, memory)
         return _assemble(self.outputs_dir, memory.answers, tree, begun_ns)
 
-    def _scan(self, memory: Memory, ignored: str | None) -> Tree:
+    def _scan(self, memory: Memory, ignored: tuple[int, int] | None) -> Tree:
         """Walk the tree. Raises `PermissionError` where not even the outputs directory can be listed."""
         scanner = Scanner(self._with.files, frozenset(self.config_filenames), ignored)
         tree = scanner.scan(str(self.outputs_dir), memory.folders)

@@ -64,20 +64,20 @@ class Reader:
 
     def signature(self, path: str) -> Signature:
         """The signature of a path below the outputs directory, taken once a build."""
-        try:
-            return self.signatures[path]
-        except KeyError:
+        found = self.signatures.get(path)
+        if found is None:
             found = self.signatures[path] = self.files.signature(self.tree.absolute(path))
-            return found
+        return found
 
     def data(self, path: str) -> bytes:
         """The bytes of a metadata file; the last one is kept for who asks again. Raises `OSError`."""
         known_path, data = self._last_read
         if known_path != path:
             # The signature is older than the content: a change in between is seen at the next build.
-            if self.is_remembering:
-                self.signature(path)
-            data = read_bytes(self.tree.absolute(path))
+            absolute = self.tree.absolute(path)
+            if self.is_remembering and path not in self.signatures:
+                self.signatures[path] = self.files.signature(absolute)
+            data = read_bytes(absolute)
             self._last_read = (path, data)
         return data
 

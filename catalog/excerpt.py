@@ -12,6 +12,7 @@ a mapping that is looked into must stand there once.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from catalog.records import UNKNOWN
@@ -32,26 +33,29 @@ _MORE_LEVELS = r"(?:[ ]{2}){0,60}+"
 _TEXT = r"[A-Za-z_/][A-Za-z0-9_./@+=,()-]*+(?:[ ][A-Za-z0-9_/(][A-Za-z0-9_./@+=,()-]*+)*+"
 _SCALAR = rf"(?:{NUMBER}(?=\n)|{_TEXT}|'[ -&(-~]*+'|\[\]|\{{\}})"
 
-_LEAF: Final = "leaf"
+# What may stand under a key that is looked for. A sign before 0 is left to the long way: YAML's -0 has none.
+_ANY: Final = _SCALAR
+_NUMBER: Final = rf"(?!-0\n){NUMBER}(?=\n)"
+_WHOLE: Final = r"(?:0|[1-9][0-9]{0,17}+)(?=\n)"
 _FLAT: Final = "flat"  # a mapping of scalars, taken as text
 
 _WANTED: Final[Mapping[str, object]] = {
-    "schema_version": _LEAF,
-    "exp_name": _LEAF,
-    "created_at": _LEAF,
-    "training": {"epoch": _LEAF},
+    "schema_version": r"'1\.0'",
+    "exp_name": _ANY,
+    "created_at": _ANY,
+    "training": {"epoch": _WHOLE},
     "metrics": {
-        "hmean": _LEAF,
-        "precision": _LEAF,
-        "recall": _LEAF,
-        "validation_loss": _LEAF,
+        "hmean": _NUMBER,
+        "precision": _NUMBER,
+        "recall": _NUMBER,
+        "validation_loss": _NUMBER,
         "additional_metrics": _FLAT,
     },
-    "checkpointing": {"monitor": _LEAF, "mode": _LEAF},
+    "checkpointing": {"monitor": _ANY, "mode": _ANY},
 }
 # Apart from the rest: it makes three quarters of a sidecar, and the checkpoints of an experiment share it.
 _WANTED_MODEL: Final[Mapping[str, object]] = {
-    "model": {"architecture": _LEAF, "encoder": {"model_name": _LEAF}},
+    "model": {"architecture": _ANY, "encoder": {"model_name": _ANY}},
 }
 # Where anything may stand beside what is looked for; the other mappings hold scalars alone.
 _DEEP: Final = ("", "model__", "model__encoder__")
@@ -77,11 +81,11 @@ class _PatternWriter:
 
     def _entry(self, pad: str, key: str, kind: object, name: str) -> str:
         self._groups += 1
-        if kind == _LEAF:
-            return rf"{key}:[ ](?P<{name}>{_SCALAR})\n(?!{pad}[ ])"
         if kind == _FLAT:
             lines = rf"(?:{pad}[ ]{{2}}{_KEY}:[ ]{_SCALAR}\n)+"
             return rf"{key}:(?:[ ](?:\{{\}}|null)\n|(?P<{name}>\n{lines}))(?!{pad}[ ])"
+        if isinstance(kind, str):
+            return rf"{key}:[ ](?P<{name}>{kind})\n(?!{pad}[ ])"
         # A second mapping under this key would replace the first: once the group is set, nothing matches.
         once = f"(?({self._groups})(?!))"
         inside = self._mapping(pad + "  ", cast("Mapping[str, object]", kind), name + "__")
@@ -188,49 +192,55 @@ class ExcerptReader:
         self._models[model] = told
         return told
 
-    @staticmethod
-    def _read_rest(model: tuple[str, str], rest: str) -> Excerpt | None:
+    def _read_rest(self, model: tuple[str, str], rest: str) -> Excerpt | None:
         found = _REST_PATTERN.fullmatch(rest)
-        if found is None or found["schema_version"] != "'1.0'":
+        if found is None:
             return None
-        (exp_name, created_at, epoch, hmean, precision, recall, loss, additional, monitor, mode) = found.group(
-            "exp_name",
-            "created_at",
-            "training__epoch",
-            "metrics__hmean",
-            "metrics__precision",
-            "metrics__recall",
-            "metrics__validation_loss",
-            "metrics__additional_metrics",
-            "checkpointing__monitor",
-            "checkpointing__mode",
+        (version, exp_name, created_at, epoch, hmean, precision, recall, loss, additional, monitor, mode) = (
+            found.group(*_GROUPS)
         )
-        if not (epoch and epoch.isdigit()):
+        if not (version and created_at and epoch and hmean and precision and recall and mode):
             return None
         return Excerpt(
             *model,
             _text(exp_name),
             _text(created_at),
             int(epoch),
-            _number(hmean),
-            _number(precision),
-            _number(recall),
-            None if loss is None else _number(loss),
+            float(hmean),
+            float(precision),
+            float(recall),
+            None if loss is None else float(loss),
             _key_text(monitor),
-            _text(mode),
+            mode,
             additional or "",
         )
+
+
+_GROUPS: Final = (
+    "schema_version",
+    "exp_name",
+    "created_at",
+    "training__epoch",
+    "metrics__hmean",
+    "metrics__precision",
+    "metrics__recall",
+    "metrics__validation_loss",
+    "metrics__additional_metrics",
+    "checkpointing__monitor",
+    "checkpointing__mode",
+)
 
 
 def _text(raw: str | None) -> str:
     """The text of a scalar. Raises `Unproven` where it is no text, or none that tells anything."""
     if not raw:
         raise Unproven
-    if raw[0] == "'":
+    first = raw[0]
+    if first == "'":
         value = raw[1:-1]
         if not value or value.isspace():
             raise Unproven
-    elif raw in WORDS or raw[0] in "-[{0123456789":
+    elif raw in WORDS or first in "-[{0123456789":
         raise Unproven
     else:
         value = raw
@@ -239,6 +249,7 @@ def _text(raw: str | None) -> str:
     return value
 
 
+@lru_cache(maxsize=256)
 def _key_text(raw: str | None) -> str:
     """A text that is the same as a key of a mapping. Raises `Unproven`."""
     value = _text(raw)
@@ -247,11 +258,11 @@ def _key_text(raw: str | None) -> str:
     return value
 
 
-def _number(raw: str | None) -> float:
+def _number(raw: str) -> float:
     """The number of a scalar. Raises `Unproven` where it is none."""
-    if not raw or raw[0] not in "-0123456789":
+    if raw[0] not in "-0123456789":
         raise Unproven
-    return float(raw) if "." in raw else float(int(raw))  # "-0" is a whole number, and has no sign
+    return float(raw) if "." in raw else float(int(raw))
 
 
 _READER = ExcerptReader()

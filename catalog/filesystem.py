@@ -68,4 +68,5 @@ class FileSystem:
 
 def is_settled(signature: Signature, taken_ns: int) -> bool:
     """Whether a later change must show: the last one lies far enough before the time of taking."""
-    return max(signature[3], signature[4]) + SETTLING_NS <= taken_ns
+    limit_ns = taken_ns - SETTLING_NS
+    return signature[3] <= limit_ns and signature[4] <= limit_ns

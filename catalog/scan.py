@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _METADATA_SUFFIXES = (".yaml", ".yml", ".json")
+_SUFFIXES = (CHECKPOINT_SUFFIX, *_METADATA_SUFFIXES)
 _NO_FOLDERS: Mapping[str, Folder] = {}
 
 
@@ -71,12 +72,12 @@ class Tree:
 class Scanner:
     """How to walk: the file system, further file names that matter, and the folder that is ours, if any.
 
-    `ignored` is a path below the outputs directory: the index that the user put into the tree.
+    `ignored` is the device and inode of a folder: the index that the user put into the tree.
     """
 
     files: FileSystem = field(default_factory=FileSystem)
     config_filenames: frozenset[str] = frozenset()
-    ignored: str | None = None
+    ignored: tuple[int, int] | None = None
 
     def scan(self, root: str, known: Mapping[str, Folder] = _NO_FOLDERS) -> Tree:
         """Walk the tree at `root`; a folder in `known` whose signature still holds is not listed again."""
@@ -121,21 +122,27 @@ class Scanner:
         taken_ns = self.files.now_ns()
         signature = self.files.signature(absolute)
         builder = _Listing(self, absolute)
+        checkpoints, files = builder.checkpoints, builder.files
         try:
             with os.scandir(absolute) as entries:
                 for entry in entries:
-                    builder.add(entry)
+                    name = entry.name
+                    # Nearly all names that matter are regular files: they are told by one question.
+                    if name.endswith(_SUFFIXES) and entry.is_file(follow_symlinks=False):
+                        if name.endswith(CHECKPOINT_SUFFIX):
+                            checkpoints[name] = "file"
+                        else:
+                            files.append(name)
+                    else:
+                        builder.add(entry)
         except OSError as error:
             tree.unreadable[path] = error
             return None
         tree.listed.add(path)
-        folders = tuple(builder.folders)
-        if self.ignored is not None and self.ignored.rpartition("/")[0] == path:
-            folders = tuple(name for name in folders if name != self.ignored.rpartition("/")[2])
         return Folder(
             path,
             signature if is_settled(signature, taken_ns) else None,
-            folders,
+            tuple(builder.folders),
             builder.checkpoints,
             frozenset(builder.files),
             builder.links,
@@ -170,7 +177,7 @@ class _Listing:
         is_checkpoint = name.endswith(CHECKPOINT_SUFFIX)
         if not (is_checkpoint or name.endswith(_METADATA_SUFFIXES) or name in self.scanner.config_filenames):
             if entry.is_dir(follow_symlinks=False):
-                self.folders.append(name)
+                self._add_folder(entry)
             return
         kind = self._kind(entry, name)
         if is_checkpoint:
@@ -178,7 +185,12 @@ class _Listing:
         elif kind == "file":
             self.files.append(name)
         elif kind == "folder" and name not in self.links:
-            self.folders.append(name)
+            self._add_folder(entry)
+
+    def _add_folder(self, entry: os.DirEntry[str]) -> None:
+        ignored = self.scanner.ignored
+        if ignored is None or entry.inode() != ignored[1] or _device(entry) != ignored[0]:
+            self.folders.append(entry.name)
 
     def _kind(self, entry: os.DirEntry[str], name: str) -> Kind:
         if entry.is_symlink():
@@ -187,3 +199,10 @@ class _Listing:
         if entry.is_file(follow_symlinks=False):
             return "file"
         return "folder" if entry.is_dir(follow_symlinks=False) else "nothing"
+
+
+def _device(entry: os.DirEntry[str]) -> int | None:
+    try:
+        return entry.stat(follow_symlinks=False).st_dev
+    except OSError:
+        return None

@@ -22,7 +22,7 @@ from catalog.layout import stem_of
 from catalog.merge import shared_provenance
 from catalog.records import Answer, CheckpointCatalogEntry
 from catalog.scalars import Unproven
-from catalog.sidecar import sidecar_names
+from catalog.sidecar import SIDECAR_SUFFIX
 
 if TYPE_CHECKING:
     from catalog.evidence import Reader
@@ -38,7 +38,7 @@ _SCORE_TOLD = shared_provenance((*_BY_SIDECAR, ("score", Source.SIDECAR.value)))
 
 def by_sidecar(reader: Reader, folder: Folder, file_name: str, kind: Kind) -> Answer | None:
     """The answer by the sidecar of first choice alone; `None` where there is none, or it does not tell all."""
-    sidecar = sidecar_names(file_name)[0]
+    sidecar = stem_of(file_name) + SIDECAR_SUFFIX
     if sidecar not in folder.files or kind == "nothing":
         return None
     path = folder.below(sidecar)

@@ -8,7 +8,7 @@ from catalog.contract import SILENT, accept_text
 from catalog.documents import DocumentError
 from catalog.layout import stem_of
 
-_SUFFIX = ".metadata.yaml"
+SIDECAR_SUFFIX = ".metadata.yaml"
 _OLDER_SUFFIX = ".metadata.json"
 _REMEDY = "write it anew with save_metadata, or delete it"
 
@@ -16,7 +16,7 @@ _REMEDY = "write it anew with save_metadata, or delete it"
 def sidecar_names(file_name: str) -> tuple[str, str, str]:
     """The names under which the sidecar of a checkpoint may stand beside it, first choice first."""
     stem = stem_of(file_name)
-    return (stem + _SUFFIX, file_name + _SUFFIX, stem + _OLDER_SUFFIX)
+    return (stem + SIDECAR_SUFFIX, file_name + SIDECAR_SUFFIX, stem + _OLDER_SUFFIX)
 
 
 def believe(value: object) -> dict[Any, Any]:

@@ -61,16 +61,12 @@ def _home_of_user() -> str | None:
         return None
 
 
-_Identity = tuple[int, int] | None
-
-
 class CatalogCache:
     """Memories by key: those of this process, backed by files in `index_dir` (`None`: the default folder)."""
 
     def __init__(self, index_dir: Path | str | None = None) -> None:
         self._index_dir = None if index_dir is None else Path(index_dir)
         self._memories: dict[Key, Memory] = {}
-        self._folders_below: dict[tuple[str, _Identity, str, _Identity], str | None] = {}
 
     @property
     def index_dir(self) -> Path:
@@ -81,15 +77,13 @@ class CatalogCache:
         """The file that keeps one key's memory."""
         return self.index_dir / (key.digest + _SUFFIX)
 
-    def folder_below(self, root: str) -> str | None:
-        """The index folder's path below the outputs directory, if it stands there: a walk ignores it."""
-        folder, tree = os.path.abspath(self.index_dir), os.path.abspath(root)
-        # Resolving paths takes longer than the rest of a small remembered build; a link that leads elsewhere
-        # now shows in what stands at its end.
-        asked = (folder, _identity(folder), tree, _identity(tree))
-        if asked not in self._folders_below:
-            self._folders_below[asked] = _below(os.path.realpath(folder), os.path.realpath(tree))
-        return self._folders_below[asked]
+    def identity(self) -> tuple[int, int] | None:
+        """Device and inode of the index folder, which a walk passes over; `None` while there is none."""
+        try:
+            found = os.stat(self.index_dir)
+        except (OSError, ValueError):
+            return None
+        return (found.st_dev, found.st_ino)
 
     def load(self, key: Key) -> Memory:
         """What is remembered under a key; an empty memory where nothing is, or nothing that can be believed."""
@@ -129,18 +123,6 @@ def global_cache() -> CatalogCache:
 def clear_global_cache() -> None:
     """Forget what the shared cache remembers, its files included."""
     _GLOBAL.clear()
-
-
-def _identity(path: str) -> _Identity:
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return (found.st_dev, found.st_ino)
-
-
-def _below(folder: str, tree: str) -> str | None:
-    return os.path.relpath(folder, tree).replace(os.sep, "/") if folder.startswith(tree + os.sep) else None
 
 
 def _read(path: Path, key: Key) -> Memory | None:

@@ -78,6 +78,13 @@ def v2_unwritten(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalo
     return builder.build_catalog()
 
 
+def v2_first(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
+    """V2 from nothing remembered, with all that remembering takes but the writing of the index."""
+    collaborators = Collaborators(cache=_InProcess())
+    builder = CheckpointCatalogBuilder(outputs_dir, True, False, config_filenames, collaborators=collaborators)
+    return builder.build_catalog()
+
+
 def fast_sidecars(outputs_dir: Path, config_filenames: Names) -> list[Path]:  # noqa: ARG001 - a subject's own
     """The sidecars that are proven to be canonical, and read without a YAML parser."""
     sidecars = outputs_dir.rglob("*.metadata.yaml")
@@ -114,6 +121,7 @@ def _remember(subject: Callable[[Path, Names], object]) -> Callable[[Path, Names
 
 
 v2.prepare = _forget  # type: ignore[attr-defined]  # a function's own attribute
+v2_first.prepare = _forget  # type: ignore[attr-defined]
 v2_wandb.prepare = _forget  # type: ignore[attr-defined]
 v2_remembered.prepare = _remember(v2_remembered)  # type: ignore[attr-defined]
 v2_index.prepare = _remember(v2_index)  # type: ignore[attr-defined]

@@ -93,7 +93,11 @@ def test_a_folder_named_like_metadata_is_walked(tmp_path: Path) -> None:
 def test_the_ignored_folder_is_not_walked(tmp_path: Path) -> None:
     touch(tmp_path / "sub" / "index" / "a.ckpt")
     touch(tmp_path / "index" / "b.ckpt")
-    assert checkpoints(scan(tmp_path, ignored="sub/index")) == {"index/b.ckpt": "file"}
+    found = (tmp_path / "sub" / "index").stat()
+    ignored = (found.st_dev, found.st_ino)
+    assert checkpoints(scan(tmp_path, ignored=ignored)) == {"index/b.ckpt": "file"}
+    elsewhere = (found.st_dev + 1, found.st_ino)
+    assert len(checkpoints(scan(tmp_path, ignored=elsewhere))) == 2, "an equal inode on another device"
 
 
 def test_a_missing_root_is_kept_as_unreadable(tmp_path: Path) -> None:

@@ -169,10 +169,13 @@ def test_the_index_folder_is_chosen_by_its_variable_then_by_the_users_cache(tmp_
     assert default_index_dir({"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "ckpt-catalog"
 
 
-def test_an_index_inside_the_tree_is_known_as_such(tmp_path: Path) -> None:
-    cache = CatalogCache(tmp_path / "outputs" / "sub" / ".index")
-    assert cache.folder_below(str(tmp_path / "outputs")) == "sub/.index"
-    assert cache.folder_below(str(tmp_path / "elsewhere")) is None
+def test_an_index_folder_is_known_by_what_it_is_once_it_is_there(tmp_path: Path) -> None:
+    cache = CatalogCache(tmp_path / "link" / ".index")
+    assert cache.identity() is None
+    (tmp_path / "sub" / ".index").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("sub")
+    assert cache.identity() is not None
+    assert cache.identity() == CatalogCache(tmp_path / "sub" / ".index").identity()
 
 
 def test_clearing_forgets_this_process_and_the_files(
