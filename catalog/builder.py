@@ -92,7 +92,7 @@ class CheckpointCatalogBuilder:
         tree = self._scan(Memory(), ignored=None)
         unknown = recall(Memory(), tree, self._with.files).unknown
         fresh, _ = self._read(tree, unknown, is_remembering=False)
-        return _assemble(self.outputs_dir, in_order({}, fresh), tree, begun_ns)
+        return _assemble(self.outputs_dir, in_order({}, fresh, {}), tree, begun_ns)
 
     def _remembered(self, begun_ns: int) -> CheckpointCatalog:
         files = self._with.files
@@ -105,7 +105,7 @@ class CheckpointCatalogBuilder:
         recalled = recall(memory, tree, files)
         if not recalled.is_whole:
             fresh, signatures = self._read(tree, recalled.unknown, is_remembering=True)
-            answers = in_order(recalled.believed, fresh)
+            answers = in_order(recalled.believed, fresh, memory.answers)
             earlier = memory
             memory = remember(tree, recalled, fresh, answers, signatures, earlier, taken_ns)
             if memory is not earlier:
@@ -166,11 +166,19 @@ def _is_there(outputs_dir: Path) -> bool:
     return True
 
 
-def in_order(believed: Mapping[str, Answer], fresh: Mapping[str, Answer]) -> dict[str, Answer]:
+def in_order(
+    believed: Mapping[str, Answer], fresh: Mapping[str, Answer], earlier: Mapping[str, Answer]
+) -> dict[str, Answer]:
     """All answers by path in the contract's total order; those without an entry come last, by path.
 
-    The believed ones stand in that order already; a few fresh ones find their places among them.
+    The believed ones stand in that order already, as `earlier` all did: fresh ones that keep their places
+    among them take those, a few others find theirs.
     """
+    if len(believed) + len(fresh) == len(earlier) and all(
+        path in earlier and _position((path, earlier[path])) == _position((path, answer))
+        for path, answer in fresh.items()
+    ):
+        return {**earlier, **fresh}
     items = list(believed.items())
     if len(fresh) * 16 > len(items):
         return dict(sorted((*items, *fresh.items()), key=_position))

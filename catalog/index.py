@@ -45,6 +45,7 @@ class Recall:
     """What of a memory still holds: the believed answers, in its order, and the checkpoints to be read."""
 
     believed: dict[str, Answer] = field(default_factory=dict)
+    changed_files: set[str] = field(default_factory=set)
     unknown: list[Unknown] = field(default_factory=list)
     is_whole: bool = False
     """Whether the memory answers the tree as it stands, with nothing to add and nothing to forget."""
@@ -69,14 +70,14 @@ def recall(memory: Memory, tree: Tree, files: FileSystem) -> Recall:
     for path in doubted:
         del believed[path]
     if is_same_tree:
-        return Recall(believed, [_found(tree, path) for path in sorted(doubted)])
+        return Recall(believed, changed_files, [_found(tree, path) for path in sorted(doubted)])
     unknown = [
         (folder, name, kind)
         for folder in tree.folders.values()
         for name, kind in folder.checkpoints.items()
         if folder.below(name) not in believed
     ]
-    return Recall(believed, unknown)
+    return Recall(believed, changed_files, unknown)
 
 
 def _changed_files(memory: Memory, tree: Tree, files: FileSystem) -> set[str]:
@@ -165,7 +166,9 @@ def _overtaken(recalled: Recall, signatures: Mapping[str, Signature], earlier: M
     Nothing vouches for both the old answers and the new ones, so that all of them are read again.
     """
     changed = {
-        path for path, signature in signatures.items() if earlier.dependencies.get(path, signature) != signature
+        path
+        for path, signature in signatures.items()
+        if path not in recalled.changed_files and earlier.dependencies.get(path, signature) != signature
     }
     if not changed:
         return changed
