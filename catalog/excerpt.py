@@ -51,7 +51,7 @@ _WANTED: Final[Mapping[str, object]] = {
         "validation_loss": _NUMBER,
         "additional_metrics": _FLAT,
     },
-    "checkpointing": {"monitor": _ANY, "mode": _ANY},
+    "checkpointing": {"monitor": _ANY, "mode": r"(?:min|max)(?=\n)"},
 }
 # Apart from the rest: it makes three quarters of a sidecar, and the checkpoints of an experiment share it.
 _WANTED_MODEL: Final[Mapping[str, object]] = {

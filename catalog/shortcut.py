@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from catalog.records import Kind
     from catalog.scan import Folder
 
-_MODES: Final = ("min", "max")
 _BY_SIDECAR: Final = tuple((row.field, Source.SIDECAR.value) for row in FIELDS)
 _ALL_TOLD = shared_provenance(_BY_SIDECAR)
 _SCORE_TOLD = shared_provenance((*_BY_SIDECAR, ("score", Source.SIDECAR.value)))
@@ -54,10 +53,8 @@ def _entry(reader: Reader, folder: str, file_name: str, told: Excerpt) -> Checkp
     if not told.epoch:
         return None
     created = accept_moment(told.created_at)
-    if (
-        not isinstance(created, str)
-        or not (0.0 <= told.hmean <= 1.0 and 0.0 <= told.precision <= 1.0 and 0.0 <= told.recall <= 1.0)
-        or told.mode not in _MODES
+    if not isinstance(created, str) or not (
+        0.0 <= told.hmean <= 1.0 and 0.0 <= told.precision <= 1.0 and 0.0 <= told.recall <= 1.0
     ):
         return None
     try:

@@ -75,6 +75,8 @@ LEFT = {
     "a word that is none": dumped(changed("exp_name", True)),
     "a text that tells nothing": dumped(changed("exp_name", "unknown")),
     "an epoch that is no whole number": dumped(changed("training.epoch", 3.0)),
+    "no mode": dumped(changed("checkpointing.mode", None)),
+    "a mode that is a number": dumped().replace(b"mode: max", b"mode: 1.0e-3"),
     "an octal epoch": dumped().replace(b"epoch: 3", b"epoch: 012"),
     "an epoch beyond 64 bits": dumped(changed("training.epoch", 10**18)),
     "an epoch in sixties": dumped().replace(b"epoch: 3", b"epoch: 1:30"),
