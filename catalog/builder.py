@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from catalog.filesystem import Signature
     from catalog.index import Unknown
     from catalog.records import Answer
+    from catalog.scan import Identity
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class CheckpointCatalogBuilder:
         return self._remembered(begun_ns) if self.use_cache else self._anew(begun_ns)
 
     def _anew(self, begun_ns: int) -> CheckpointCatalog:
-        tree = self._scan(Memory(), ignored=None)
+        tree = self._scan(Memory())
         unknown = recall(Memory(), tree, self._with.files).unknown
         fresh, _ = self._read(tree, unknown, is_remembering=False)
         return _assemble(self.outputs_dir, in_order({}, fresh, {}), tree, begun_ns)
@@ -101,7 +102,7 @@ class CheckpointCatalogBuilder:
         key = key_of(root, self.config_filenames, self.use_wandb_fallback)
         memory = cache.load(key)
         taken_ns = files.now_ns()
-        tree = self._scan(memory, cache.identity())
+        tree = self._scan(memory, cache.identity)
         recalled = recall(memory, tree, files)
         if not recalled.is_whole:
             fresh, signatures = self._read(tree, recalled.unknown, is_remembering=True)
@@ -112,7 +113,7 @@ class CheckpointCatalogBuilder:
                 cache.save(key, memory)
         return _assemble(self.outputs_dir, memory.answers, tree, begun_ns)
 
-    def _scan(self, memory: Memory, ignored: tuple[int, int] | None) -> Tree:
+    def _scan(self, memory: Memory, ignored: Callable[[], Identity | None] = lambda: None) -> Tree:
         """Walk the tree. Raises `PermissionError` where not even the outputs directory can be listed."""
         scanner = Scanner(self._with.files, frozenset(self.config_filenames), ignored)
         tree = scanner.scan(str(self.outputs_dir), memory.folders)

@@ -18,9 +18,11 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from catalog.memo import TextMemo
 from catalog.scalars import (
     DOUBLE,
     DOUBLE_LINE,
+    MAX_BYTES,
     NUMBER,
     PLAIN,
     PLAIN_LINE,
@@ -31,9 +33,6 @@ from catalog.scalars import (
     Unproven,
     resolve,
 )
-
-MAX_BYTES: Final = 100_000
-"""No longer document is taken: a node takes a byte or more, so none passes the contract's limit of nodes."""
 
 MAX_DEPTH: Final = 63
 """How many collections may stand around an empty one, which makes the contract's 64."""
@@ -74,9 +73,7 @@ class CanonicalReader:
     """
 
     def __init__(self, budget_chars: int = 2**18) -> None:
-        self._budget_chars = budget_chars
-        self._size_chars = 0
-        self._sections: dict[str, _Mapping] = {}
+        self._sections: TextMemo[_Mapping] = TextMemo(budget_chars)
 
     def parse(self, data: bytes) -> _Mapping | None:
         """What `yaml.safe_load` returns, where that is proven; else `None`. Never raises."""
@@ -102,13 +99,7 @@ class CanonicalReader:
 
     def _read(self, section: str) -> _Mapping:
         """The entries of a section, nearly always one. Raises `Unproven`, `msgspec.DecodeError`."""
-        entries = _build(_LINE.findall(section + "\n"))
-        self._size_chars += len(section)
-        if self._size_chars > self._budget_chars:
-            self._sections.clear()
-            self._size_chars = len(section)
-        self._sections[section] = entries
-        return entries
+        return self._sections.put(section, _build(_LINE.findall(section + "\n")))
 
 
 def _build(lines: list[_Line]) -> _Mapping:

@@ -15,14 +15,12 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from catalog.memo import TextMemo
 from catalog.records import UNKNOWN
-from catalog.scalars import NUMBER, WORDS, Unproven
+from catalog.scalars import MAX_BYTES, NUMBER, WORDS, Unproven
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-MAX_BYTES: Final = 100_000
-"""No longer document is taken: a node takes a byte or more, so none passes the contract's limit of nodes."""
 
 _MEMO_CHARS: Final = 2**18
 
@@ -153,9 +151,7 @@ class ExcerptReader:
     """Takes excerpts, and remembers the models that it has seen, up to `memo_chars` of their text."""
 
     def __init__(self, memo_chars: int = _MEMO_CHARS) -> None:
-        self._memo_chars = memo_chars
-        self._size_chars = 0
-        self._models: dict[str, tuple[str, str]] = {}
+        self._models: TextMemo[tuple[str, str]] = TextMemo(memo_chars)
         self._last_model = "\0"  # stands in no text
 
     def read(self, data: bytes) -> Excerpt | None:
@@ -185,12 +181,7 @@ class ExcerptReader:
         if found is None:
             raise Unproven
         told = (_text(found["model__architecture"]), _text(found["model__encoder__model_name"]))
-        self._size_chars += len(model)
-        if self._size_chars > self._memo_chars:
-            self._models.clear()
-            self._size_chars = len(model)
-        self._models[model] = told
-        return told
+        return self._models.put(model, told)
 
     def _read_rest(self, model: tuple[str, str], rest: str) -> Excerpt | None:
         found = _REST_PATTERN.fullmatch(rest)

@@ -12,6 +12,9 @@ class Unproven(Exception):  # noqa: N818 - not an error: the text is left to PyY
     """A text whose value this reader cannot prove to be the one that PyYAML sees."""
 
 
+MAX_BYTES: Final = 100_000
+"""No longer document is taken: a node takes a byte or more, so none passes the contract's limit of nodes."""
+
 WORDS: Final[dict[str, bool | None]] = {
     spelling: value
     for lower, value in (

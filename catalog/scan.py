@@ -17,11 +17,15 @@ from catalog.layout import CHECKPOINT_SUFFIX
 from catalog.records import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _METADATA_SUFFIXES = (".yaml", ".yml", ".json")
 _SUFFIXES = (CHECKPOINT_SUFFIX, *_METADATA_SUFFIXES)
 _NO_FOLDERS: Mapping[str, Folder] = {}
+
+
+Identity = tuple[int, int]
+"""The device and inode of a folder."""
 
 
 class Folder(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -72,12 +76,13 @@ class Tree:
 class Scanner:
     """How to walk: the file system, further file names that matter, and the folder that is ours, if any.
 
-    `ignored` is the device and inode of a folder: the index that the user put into the tree.
+    `ignored` tells the folder that is not walked, asked when something is listed: the index that the user
+    put into the tree.
     """
 
     files: FileSystem = field(default_factory=FileSystem)
     config_filenames: frozenset[str] = frozenset()
-    ignored: tuple[int, int] | None = None
+    ignored: Callable[[], Identity | None] = lambda: None
 
     def scan(self, root: str, known: Mapping[str, Folder] = _NO_FOLDERS) -> Tree:
         """Walk the tree at `root`; a folder in `known` whose signature still holds is not listed again."""
@@ -86,12 +91,13 @@ class Scanner:
         if known and self._is_whole(tree, known, found):
             tree.folders = dict(known)
             return tree
+        ignored = self.ignored()
         pending = [""]
         while pending:
             path = pending.pop()
             folder: Folder | None = known.get(path)
             if folder is None or not self._still_holds(folder, found[path], tree):
-                folder = self._list(tree, path)
+                folder = self._list(tree, path, ignored)
             if folder is not None:
                 tree.folders[path] = folder
                 if folder.folders:
@@ -117,11 +123,11 @@ class Scanner:
         absolute = tree.absolute(known.path)
         return all(self._kind_behind(f"{absolute}/{name}") == kind for name, kind in known.links.items())
 
-    def _list(self, tree: Tree, path: str) -> Folder | None:
+    def _list(self, tree: Tree, path: str, ignored: Identity | None) -> Folder | None:
         absolute = tree.absolute(path)
         taken_ns = self.files.now_ns()
         signature = self.files.signature(absolute)
-        builder = _Listing(self, absolute)
+        builder = _Listing(self, absolute, ignored)
         checkpoints, files = builder.checkpoints, builder.files
         try:
             with os.scandir(absolute) as entries:
@@ -162,10 +168,11 @@ class Scanner:
 class _Listing:
     """The names of one folder, sorted into what they mean to a catalog."""
 
-    __slots__ = ("absolute", "checkpoints", "files", "folders", "links", "scanner")
+    __slots__ = ("absolute", "checkpoints", "files", "folders", "ignored", "links", "scanner")
 
-    def __init__(self, scanner: Scanner, absolute: str) -> None:
+    def __init__(self, scanner: Scanner, absolute: str, ignored: Identity | None) -> None:
         self.scanner = scanner
+        self.ignored = ignored
         self.absolute = absolute
         self.folders: list[str] = []
         self.checkpoints: dict[str, Kind] = {}
@@ -188,7 +195,7 @@ class _Listing:
             self._add_folder(entry)
 
     def _add_folder(self, entry: os.DirEntry[str]) -> None:
-        ignored = self.scanner.ignored
+        ignored = self.ignored
         if ignored is None or entry.inode() != ignored[1] or _device(entry) != ignored[0]:
             self.folders.append(entry.name)
 

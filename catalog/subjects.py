@@ -28,15 +28,11 @@ Names = tuple[str, ...]
 class _InProcess(CatalogCache):
     """Remembers in this process alone: neither reads nor writes an index."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._kept: dict[Key, Memory] = {}
-
     def load(self, key: Key) -> Memory:
-        return self._kept.get(key) or Memory()
+        return self._memories.get(key) or Memory()
 
     def save(self, key: Key, memory: Memory) -> None:
-        self._kept[key] = memory
+        self._memories[key] = memory
 
 
 _IN_PROCESS = _InProcess()

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from catalog import canonical
-from catalog.canonical import MAX_BYTES, MAX_DEPTH, CanonicalReader, parse
+from catalog.canonical import MAX_DEPTH, CanonicalReader, parse
+from catalog.scalars import MAX_BYTES
 
 SIDECAR: dict[str, Any] = {
     "schema_version": "1.0",
@@ -170,7 +171,7 @@ def test_memory_is_bounded_by_the_text_it_stands_for() -> None:
     reader = CanonicalReader(budget_chars=1_000)
     for number in range(500):
         reader.parse(f"a{number}:\n  b: {number}\n  c: 'x{number}'\n".encode())
-    assert 0 < sum(map(len, reader._sections)) <= 1_000
+    assert 0 < reader._sections.size_chars <= 1_000
 
 
 def test_a_refused_section_is_not_remembered() -> None:
