@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog import collector
+from catalog.changes import Changes, changes
 from catalog.filesystem import FileSystem
 from catalog.index import Memory, recall, remember
 from catalog.keys import key_of
@@ -48,6 +49,9 @@ class Collaborators:
     wandb_deadline_s: float = 10.0
 
 
+_USUAL = Collaborators()
+
+
 class CheckpointCatalogBuilder:
     """Builds the catalog of one outputs directory.
 
@@ -65,11 +69,11 @@ class CheckpointCatalogBuilder:
         collaborators: Collaborators | None = None,
     ) -> None:
         """Raises `ValueError` where a configured name is a path."""
-        self.outputs_dir = Path(outputs_dir)
+        self.outputs_dir = outputs_dir if isinstance(outputs_dir, Path) else Path(outputs_dir)
         self.use_cache = use_cache
         self.use_wandb_fallback = use_wandb_fallback
         self.config_filenames = check_config_filenames(config_filenames)
-        self._with = collaborators or Collaborators()
+        self._with = collaborators or _USUAL
 
     def build_catalog(self) -> CheckpointCatalog:
         """The catalog of the tree as it stands now.
@@ -78,45 +82,50 @@ class CheckpointCatalogBuilder:
         may not be read. A missing one is an empty catalog.
         """
         begun_ns = time.perf_counter_ns()
-        if not _is_there(self.outputs_dir):
+        with collector.Paused():
+            catalog = self._remembered(begun_ns) if self.use_cache else self._anew(begun_ns)
+        if catalog is None:
             logger.info("%s: no such directory, so the catalog is empty", self.outputs_dir)
             return CheckpointCatalog(outputs_dir=self.outputs_dir, entries=[])
-        with collector.paused():
-            catalog = self._build(begun_ns)
         _log(catalog)
         return catalog
 
-    def _build(self, begun_ns: int) -> CheckpointCatalog:
-        return self._remembered(begun_ns) if self.use_cache else self._anew(begun_ns)
-
-    def _anew(self, begun_ns: int) -> CheckpointCatalog:
-        tree = self._scan(Memory())
-        unknown = recall(Memory(), tree, self._with.files).unknown
+    def _anew(self, begun_ns: int) -> CheckpointCatalog | None:
+        if not _is_there(self.outputs_dir):
+            return None
+        nothing = Memory()
+        tree = self._scan(nothing, Changes(0))
+        unknown = recall(nothing, tree, Changes(0)).unknown
         fresh, _ = self._read(tree, unknown, is_remembering=False)
-        return _assemble(self.outputs_dir, in_order({}, fresh, {}), tree, begun_ns)
+        return _assemble(self.outputs_dir, in_order({}, fresh, {}), tree.unreadable, begun_ns)
 
-    def _remembered(self, begun_ns: int) -> CheckpointCatalog:
+    def _remembered(self, begun_ns: int) -> CheckpointCatalog | None:
         files = self._with.files
         cache = self._with.cache or global_cache()
         root = str(self.outputs_dir)
         key = key_of(root, self.config_filenames, self.use_wandb_fallback)
         memory = cache.load(key)
         taken_ns = files.now_ns()
-        tree = self._scan(memory, cache.identity)
-        recalled = recall(memory, tree, files)
-        if not recalled.is_whole:
-            fresh, signatures = self._read(tree, recalled.unknown, is_remembering=True)
-            answers = in_order(recalled.believed, fresh, memory.answers)
-            earlier = memory
-            memory = remember(tree, recalled, fresh, answers, signatures, earlier, taken_ns)
-            if memory is not earlier:
-                cache.save(key, memory)
-        return _assemble(self.outputs_dir, memory.answers, tree, begun_ns)
+        changed = changes(memory, root, files)
+        if memory.folders and not changed:
+            return _assemble(self.outputs_dir, memory.answers, {}, begun_ns)
+        if not _is_there(self.outputs_dir):
+            return None
+        tree = self._scan(memory, changed, cache.identity)
+        recalled = recall(memory, tree, changed)
+        fresh, signatures = self._read(tree, recalled.unknown, is_remembering=True)
+        answers = in_order(recalled.believed, fresh, memory.answers)
+        learnt = remember(tree, recalled, fresh, answers, signatures, memory, taken_ns)
+        if learnt is not memory:
+            cache.save(key, learnt)
+        return _assemble(self.outputs_dir, learnt.answers, tree.unreadable, begun_ns)
 
-    def _scan(self, memory: Memory, ignored: Callable[[], Identity | None] = lambda: None) -> Tree:
+    def _scan(
+        self, memory: Memory, changed: Changes, ignored: Callable[[], Identity | None] = lambda: None
+    ) -> Tree:
         """Walk the tree. Raises `PermissionError` where not even the outputs directory can be listed."""
         scanner = Scanner(self._with.files, frozenset(self.config_filenames), ignored)
-        tree = scanner.scan(str(self.outputs_dir), memory.folders)
+        tree = scanner.scan(str(self.outputs_dir), memory.folders, changed.folders)
         if "" in tree.unreadable:
             raise tree.unreadable[""]
         return tree
@@ -197,12 +206,12 @@ def _position(item: tuple[str, Answer]) -> tuple[bool, str, str, int, str, str]:
     return (False, entry.architecture, entry.backbone, entry.epochs, name, path)
 
 
-def _refused(tree: Tree, path: str, error: OSError) -> Problem:
+def _refused(path: Path, error: OSError) -> Problem:
     from catalog.documents import unreadable
 
     refusal = unreadable(error)
     return Problem(
-        path=Path(tree.absolute(path)),
+        path=path,
         source="scan",
         expected="a readable folder",
         found=refusal.found,
@@ -210,9 +219,11 @@ def _refused(tree: Tree, path: str, error: OSError) -> Problem:
     )
 
 
-def _assemble(outputs_dir: Path, answers: Mapping[str, Answer], tree: Tree, begun_ns: int) -> CheckpointCatalog:
-    """The catalog of answers that stand in its order already."""
-    problems = [_refused(tree, path, error) for path, error in tree.unreadable.items()]
+def _assemble(
+    outputs_dir: Path, answers: Mapping[str, Answer], unreadable: Mapping[str, OSError], begun_ns: int
+) -> CheckpointCatalog:
+    """The catalog of answers that stand in its order already, and of folders that refused."""
+    problems = [_refused(outputs_dir / path, error) for path, error in unreadable.items()]
     for answer in answers.values():
         if answer.problems:
             problems += answer.problems
@@ -220,7 +231,7 @@ def _assemble(outputs_dir: Path, answers: Mapping[str, Answer], tree: Tree, begu
         outputs_dir=outputs_dir,
         entries=[answer.entry for answer in answers.values() if answer.entry is not None],
         skipped=[answer.skipped for answer in answers.values() if answer.skipped is not None],
-        problems=sorted(set(problems), key=lambda one: (str(one.path), one.key)),
+        problems=sorted(set(problems), key=lambda one: (str(one.path), one.key)) if problems else problems,
         catalog_build_time_seconds=(time.perf_counter_ns() - begun_ns) / 1e9,
     )
 

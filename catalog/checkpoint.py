@@ -74,7 +74,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> CheckpointFacts:
 
     Raises `HeaderError` where it cannot be read, or is no mapping.
     """
-    with collector.paused():  # until the content is gone again, or the collector would walk it first
+    with collector.Paused():  # until the content is gone again, or the collector would walk it first
         return _read(path)
 
 

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
     try:
         command: Callable[[argparse.Namespace], int] = options.command
-        with collector.paused():
+        with collector.Paused():
             return command(options)
     except BrokenPipeError:
         # The reader (head, less) has seen enough; what is left in the buffer must not raise again at exit.
@@ -245,6 +245,6 @@ def _index(options: argparse.Namespace) -> int:
         left = cache.clear()
         if left:
             raise UsageError(f"{left[0]}: expected to delete it, found that this user may not; ask its owner")
-    files = sorted(cache.index_dir.glob("*.index"))
+    files = cache.files()
     print(f"{cache.index_dir}: {len(files)} trees remembered, {sum(one.stat().st_size for one in files)} bytes")
     return PASSED

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog import config, layout, names, sidecar
-from catalog.child_paths import child_maker
 from catalog.contract import WANDB_SOURCES, Source
 from catalog.documents import DocumentError, parse_document, read_bytes, unreadable
 from catalog.filesystem import FileSystem, Signature
 from catalog.layout import HYDRA_CONFIG, OWN_CONFIG_SUFFIXES
+from catalog.paths_below import maker_below
 from catalog.records import Problem, ProblemSource
 from catalog.refusal import HeaderError
 
@@ -60,7 +60,10 @@ class Reader:
     paths: dict[str, Path] = field(default_factory=dict)
     _last_read: tuple[str, bytes] = ("", b"")
     _shared_configs: dict[str, str | None] = field(default_factory=dict)
-    _makers: dict[str, Callable[[str], Path]] = field(default_factory=dict)
+    path_below: Callable[[str], Path] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.path_below = maker_below(Path(self.tree.root))
 
     def signature(self, path: str) -> Signature:
         """The signature of a path below the outputs directory, taken once a build."""
@@ -99,13 +102,6 @@ class Reader:
         if known is None:
             known = self.paths[path] = Path(self.tree.absolute(path))
         return known
-
-    def child_path(self, folder: str, name: str) -> Path:
-        """The path of a name in a folder below the outputs directory, as an object."""
-        make = self._makers.get(folder)
-        if make is None:
-            make = self._makers[folder] = child_maker(Path(self.tree.absolute(folder)))
-        return make(name)
 
     def config_path(self, folder: str, file_name: str) -> str | None:
         """Where the config of a checkpoint stands below the outputs directory."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from dataclasses import dataclass
 from operator import attrgetter
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from catalog.records import Kind
 
 Signature = tuple[int, int, int, int, int]
 """(mode with the file's type, inode, size in bytes, mtime in ns, ctime in ns); compared for equality."""
@@ -64,6 +67,16 @@ class FileSystem:
             return list(map(_signature_of, map(self.stat, paths)))
         except (OSError, ValueError):  # something is absent: ask for each
             return [self.signature(path) for path in paths]
+
+    def kind(self, path: str) -> Kind:
+        """What a path leads to, symlinks followed."""
+        try:
+            mode = self.stat(path).st_mode
+        except (OSError, ValueError):
+            return "nothing"
+        if stat.S_ISREG(mode):
+            return "file"
+        return "folder" if stat.S_ISDIR(mode) else "nothing"
 
 
 def is_settled(signature: Signature, taken_ns: int) -> bool:

@@ -9,19 +9,21 @@ rules: git's index (racy entries), Borg's files cache, ccache issue 1215.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from catalog.filesystem import FileSystem, Signature, is_settled
+from catalog.filesystem import Signature, is_settled
 from catalog.layout import folders_above, hydra_folders
 from catalog.records import Answer, Kind
 from catalog.scan import Folder, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from catalog.changes import Changes
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -45,48 +47,33 @@ class Recall:
     """What of a memory still holds: the believed answers, in its order, and the checkpoints to be read."""
 
     believed: dict[str, Answer] = field(default_factory=dict)
-    changed_files: set[str] = field(default_factory=set)
     unknown: list[Unknown] = field(default_factory=list)
-    is_whole: bool = False
-    """Whether the memory answers the tree as it stands, with nothing to add and nothing to forget."""
+    changed_files: AbstractSet[str] = frozenset()
 
 
-def recall(memory: Memory, tree: Tree, files: FileSystem) -> Recall:
-    """Compare a memory with a fresh walk, and with a fresh stat of every file that an answer depends on."""
-    changed_files = _changed_files(memory, tree, files)
-    now_ns = files.now_ns()
+def recall(memory: Memory, tree: Tree, changes: Changes) -> Recall:
+    """What of a memory holds in a tree as it was walked just now, after `changes`."""
     doubted = {
         path
         for path, known in memory.answers.items()
-        if (known.expires_ns is not None and known.expires_ns <= now_ns)
-        or (changed_files and not changed_files.isdisjoint(known.dependencies))
+        if (changes.is_expired and known.expires_ns is not None and known.expires_ns <= changes.now_ns)
+        or (changes.files and not changes.files.isdisjoint(known.dependencies))
     }
-    is_same_tree = not tree.listed and not tree.unreadable and len(tree.folders) == len(memory.folders)
+    is_same_tree = not tree.listed and len(tree.folders) == len(memory.folders)
     if not is_same_tree:
         doubted |= _moved(memory, tree)
-    elif not changed_files and not doubted:
-        return Recall(believed=memory.answers, is_whole=True)
     believed = memory.answers.copy()
     for path in doubted:
         del believed[path]
     if is_same_tree:
-        return Recall(believed, changed_files, [_found(tree, path) for path in sorted(doubted)])
+        return Recall(believed, [_found(tree, path) for path in sorted(doubted)], changes.files)
     unknown = [
         (folder, name, kind)
         for folder in tree.folders.values()
         for name, kind in folder.checkpoints.items()
         if folder.below(name) not in believed
     ]
-    return Recall(believed, changed_files, unknown)
-
-
-def _changed_files(memory: Memory, tree: Tree, files: FileSystem) -> set[str]:
-    """The dependencies that are not what they were, or that nothing vouches for."""
-    prefix = tree.root if tree.root.endswith("/") else f"{tree.root}/"
-    found = files.signatures([path if path[:1] == os.sep else prefix + path for path in memory.dependencies])
-    if found == list(memory.dependencies.values()):
-        return set()
-    return {path for (path, known), now in zip(memory.dependencies.items(), found, strict=True) if known != now}
+    return Recall(believed, unknown, changes.files)
 
 
 def _moved(memory: Memory, tree: Tree) -> set[str]:

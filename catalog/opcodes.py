@@ -157,7 +157,7 @@ def load_pickle(data: bytes, limits: Limits, position: int = 0, stop: int | None
         stand_ins = StandIns(limits.globals)
         pickled = data[position : stop + 1]
         try:
-            with collector.paused():
+            with collector.Paused():
                 value = _FastUnpickler(pickled, stand_ins).load()
             return Loaded(value, stop + 1, stand_ins)
         except Exception:  # noqa: BLE001, S110 - whatever it was, the plain unpickler has the last word

@@ -6,7 +6,6 @@ Whoever needs to know whether a file exists asks the listing; nobody calls `exis
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from catalog.records import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
 
 _METADATA_SUFFIXES = (".yaml", ".yml", ".json")
 _SUFFIXES = (CHECKPOINT_SUFFIX, *_METADATA_SUFFIXES)
@@ -84,47 +84,33 @@ class Scanner:
     config_filenames: frozenset[str] = frozenset()
     ignored: Callable[[], Identity | None] = lambda: None
 
-    def scan(self, root: str, known: Mapping[str, Folder] = _NO_FOLDERS) -> Tree:
-        """Walk the tree at `root`; a folder in `known` whose signature still holds is not listed again."""
+    def scan(
+        self,
+        root: str,
+        known: Mapping[str, Folder] = _NO_FOLDERS,
+        changed: AbstractSet[str] = frozenset(),
+    ) -> Tree:
+        """Walk the tree at `root`; of the folders in `known` those in `changed` alone are listed again."""
         tree = Tree(root)
-        found = self._signatures(tree, known)
-        if known and self._is_whole(tree, known, found):
+        if known and not changed:
             tree.folders = dict(known)
             return tree
         ignored = self.ignored()
         pending = [""]
         while pending:
             path = pending.pop()
-            folder: Folder | None = known.get(path)
-            if folder is None or not self._still_holds(folder, found[path], tree):
+            folder = None if path in changed else known.get(path)
+            if folder is None:
                 folder = self._list(tree, path, ignored)
-            if folder is not None:
-                tree.folders[path] = folder
-                if folder.folders:
-                    prefix = f"{path}/" if path else ""
-                    pending += [prefix + name for name in folder.folders]
+            tree.folders[path] = folder
+            if folder.folders:
+                prefix = f"{path}/" if path else ""
+                pending += [prefix + name for name in folder.folders]
         return tree
 
-    def _signatures(self, tree: Tree, known: Mapping[str, Folder]) -> dict[str, Signature]:
-        """The signatures of the known folders as they are now."""
-        return dict(zip(known, self.files.signatures([tree.absolute(path) for path in known]), strict=True))
-
-    def _is_whole(self, tree: Tree, known: Mapping[str, Folder], found: Mapping[str, Signature]) -> bool:
-        """Whether the tree is made of the known folders, and nothing about any of them can have changed."""
-        return list(found.values()) == [folder.signature for folder in known.values()] and all(
-            self._links_hold(folder, tree) for folder in known.values() if folder.links
-        )
-
-    def _still_holds(self, known: Folder, found: Signature, tree: Tree) -> bool:
-        """Whether nothing about a known folder can have changed."""
-        return found == known.signature and self._links_hold(known, tree)
-
-    def _links_hold(self, known: Folder, tree: Tree) -> bool:
-        absolute = tree.absolute(known.path)
-        return all(self._kind_behind(f"{absolute}/{name}") == kind for name, kind in known.links.items())
-
-    def _list(self, tree: Tree, path: str, ignored: Identity | None) -> Folder | None:
+    def _list(self, tree: Tree, path: str, ignored: Identity | None) -> Folder:
         absolute = tree.absolute(path)
+        tree.listed.add(path)
         taken_ns = self.files.now_ns()
         signature = self.files.signature(absolute)
         builder = _Listing(self, absolute, ignored)
@@ -143,8 +129,7 @@ class Scanner:
                         builder.add(entry)
         except OSError as error:
             tree.unreadable[path] = error
-            return None
-        tree.listed.add(path)
+            return Folder(path, None, (), {}, frozenset(), {})  # nothing vouches for it: it is tried again
         return Folder(
             path,
             signature if is_settled(signature, taken_ns) else None,
@@ -153,16 +138,6 @@ class Scanner:
             frozenset(builder.files),
             builder.links,
         )
-
-    def _kind_behind(self, absolute: str) -> Kind:
-        """What a symlink leads to."""
-        try:
-            mode = self.files.stat(absolute).st_mode
-        except (OSError, ValueError):
-            return "nothing"
-        if stat.S_ISREG(mode):
-            return "file"
-        return "folder" if stat.S_ISDIR(mode) else "nothing"
 
 
 class _Listing:
@@ -201,7 +176,7 @@ class _Listing:
 
     def _kind(self, entry: os.DirEntry[str], name: str) -> Kind:
         if entry.is_symlink():
-            kind = self.links[name] = self.scanner._kind_behind(f"{self.absolute}/{name}")
+            kind = self.links[name] = self.scanner.files.kind(f"{self.absolute}/{name}")
             return kind
         if entry.is_file(follow_symlinks=False):
             return "file"

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from catalog.child_paths import child_maker
 from catalog.filesystem import Signature
 from catalog.index import Memory
 from catalog.keys import Key
 from catalog.layout import stem_of
+from catalog.paths_below import maker_below
 from catalog.records import Answer, CheckpointCatalogEntry, Kind, MonitorMode, Provenance
 from catalog.scan import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-READER_VERSION: Final = 2
+READER_VERSION: Final = 3
 """Raised with every change of what a build answers or of how it is stored; older files are then rebuilt."""
 
 _MAGIC: Final = b"ckpt-catalog index\n"
@@ -194,11 +194,10 @@ class _Writer:
 
 def _memory(found: _Snapshot) -> Memory:
     """Raises `MsgspecError`, and `IndexError` where a number leads nowhere."""
-    prefix = _prefix(found.key)
     provenances = [Provenance(one) for one in found.provenances]
-    configs: list[Path | None] = [Path(prefix + one) for one in found.configs]
+    below = maker_below(Path(found.key.outputs_dir))
+    configs: list[Path | None] = [below(one) for one in found.configs]
     configs.append(None)  # what `_NO_CONFIG` leads to
-    folders: dict[int, tuple[str, Callable[[str], Path]]] = {}
     dependencies = found.dependencies
     answers: dict[str, Answer] = {}
     for (
@@ -222,15 +221,11 @@ def _memory(found: _Snapshot) -> Memory:
         score,
         has_metadata,
     ) in found.rows:
-        holder = folders.get(number)
-        if holder is None:
-            folder = found.folders[number].path
-            holder = folders[number] = (f"{folder}/" if folder else "", child_maker(Path(prefix + folder)))
-        below, join = holder
-        path = below + name
-        told_by = below + witness
+        folder = found.folders[number]
+        path = folder.below(name)
+        told_by = folder.below(witness)
         entry = CheckpointCatalogEntry(
-            checkpoint_path=join(name),
+            checkpoint_path=below(path),
             config_path=configs[config],
             display_name=stem_of(name),
             architecture=architecture,
@@ -251,7 +246,7 @@ def _memory(found: _Snapshot) -> Memory:
         dependencies[told_by] = signature
     others: _Others = []
     if bytes(found.others) != _NO_OTHERS:
-        others = msgspec.msgpack.decode(found.others, type=_Others, dec_hook=_reader_below(prefix))
+        others = msgspec.msgpack.decode(found.others, type=_Others, dec_hook=_reader_below(_prefix(found.key)))
     return Memory({one.path: one for one in found.folders}, dependencies, _in_place(answers, others))
 
 
@@ -278,7 +273,7 @@ def _reader_below(prefix: str) -> Callable[[type, Any], object]:
 
 def _prefix(key: Key) -> str:
     """What precedes a path below the outputs directory in the paths of its entries."""
-    root = str(Path(key.outputs_dir))
+    root = key.outputs_dir
     return "" if root == "." else root if root.endswith("/") else f"{root}/"
 
 

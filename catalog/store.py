@@ -30,16 +30,17 @@ INDEX_DIR_VARIABLE = "CKPT_CATALOG_INDEX_DIR"
 _SUFFIX = ".index"
 _TEMPORARY = ".index-part"
 _ABANDONED_S = 60.0
-_NOWHERE = Path(os.devnull) / "ckpt-catalog"  # nothing is found there, and nothing can be written
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+_NOWHERE = f"{os.devnull}/ckpt-catalog"  # nothing is found there, and nothing can be written
 
 
-def default_index_dir(environment: Mapping[str, str] = os.environ) -> Path:
+def default_index_dir(environment: Mapping[str, str] = os.environ) -> str:
     """The folder for index files: `CKPT_CATALOG_INDEX_DIR`, else the user's cache folder.
 
     Where the user has none, a folder that cannot be: only the process remembers then.
     """
     if chosen := environment.get(INDEX_DIR_VARIABLE):
-        return Path(chosen)
+        return chosen
     home = environment.get("HOME") or _home_of_user()
     if sys.platform == "win32":
         base = environment.get("LOCALAPPDATA") or (home and f"{home}/AppData/Local")
@@ -48,7 +49,7 @@ def default_index_dir(environment: Mapping[str, str] = os.environ) -> Path:
     else:
         chosen = environment.get("XDG_CACHE_HOME", "")
         base = chosen if os.path.isabs(chosen) else home and f"{home}/.cache"
-    return Path(base) / "ckpt-catalog" if base else _NOWHERE
+    return f"{base}/ckpt-catalog" if base else _NOWHERE
 
 
 def _home_of_user() -> str | None:
@@ -65,17 +66,21 @@ class CatalogCache:
     """Memories by key: those of this process, backed by files in `index_dir` (`None`: the default folder)."""
 
     def __init__(self, index_dir: Path | str | None = None) -> None:
-        self._index_dir = None if index_dir is None else Path(index_dir)
+        self._index_dir = None if index_dir is None else os.fspath(index_dir)
         self._memories: dict[Key, Memory] = {}
 
     @property
-    def index_dir(self) -> Path:
+    def index_dir(self) -> str:
         """The folder of the index files; the environment is asked each time where none was given."""
         return self._index_dir or default_index_dir()
 
-    def path(self, key: Key) -> Path:
+    def path(self, key: Key) -> str:
         """The file that keeps one key's memory."""
-        return self.index_dir / (key.digest + _SUFFIX)
+        return f"{self.index_dir}/{key.digest}{_SUFFIX}"
+
+    def files(self) -> list[Path]:
+        """The index files of all keys."""
+        return sorted(Path(self.index_dir).glob(f"*{_SUFFIX}"))
 
     def identity(self) -> tuple[int, int] | None:
         """Device and inode of the index folder, which a walk passes over; `None` while there is none."""
@@ -104,7 +109,7 @@ class CatalogCache:
         """Forget this process's memories and the index files; tell the files that could not be deleted."""
         self._memories.clear()
         left = []
-        for path in self.index_dir.glob(f"*{_SUFFIX}"):
+        for path in self.files():
             try:
                 path.unlink(missing_ok=True)
             except OSError:
@@ -125,7 +130,7 @@ def clear_global_cache() -> None:
     _GLOBAL.clear()
 
 
-def _read(path: Path, key: Key) -> Memory | None:
+def _read(path: str, key: Key) -> Memory | None:
     try:
         data = _read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -142,21 +147,28 @@ def _read(path: Path, key: Key) -> Memory | None:
         return None
 
 
-def _read_regular(path: Path) -> bytes:
+def _read_regular(path: str) -> bytes:
     """The bytes of a file; of a pipe nobody might ever write any. Raises `OSError`."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    descriptor = os.open(path, _READ_FLAGS)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "no regular file")
-        return file.readall()
+        data = os.read(descriptor, found.st_size)
+        while len(data) < found.st_size and (more := os.read(descriptor, found.st_size - len(data))):
+            data += more  # no more than 2 GiB come at once
+        return data
+    finally:
+        os.close(descriptor)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: str, data: bytes) -> None:
     """Replace a file as a whole; a writer that is killed leaves the earlier one. Raises `OSError`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path.parent)
+    folder = Path(path).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     # A number that is drawn: in a container, an earlier writer may have had this process's id.
-    part = f"{path.with_suffix('')}.{os.getpid()}.{os.urandom(4).hex()}{_TEMPORARY}"
+    part = f"{path.removesuffix(_SUFFIX)}.{os.getpid()}.{os.urandom(4).hex()}{_TEMPORARY}"
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -6,12 +6,14 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from catalog.builder import CheckpointCatalogBuilder, Collaborators, build_catalog
+from catalog.filesystem import SETTLING_NS, FileSystem
 from catalog.store import INDEX_DIR_VARIABLE, CatalogCache
 from tests.catalog.trees import SIDECAR, changed, write
 
@@ -175,3 +177,26 @@ def test_progress_is_told_from_nothing_to_all(outputs: Path) -> None:
     collaborators = Collaborators(progress=lambda done, total: told.append((done, total)))
     CheckpointCatalogBuilder(outputs, False, collaborators=collaborators).build_catalog()
     assert told == [(done, 5) for done in range(6)]
+
+
+def test_a_folder_that_refuses_to_be_listed_stays_a_problem_when_the_rest_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = tmp_path / "half-open"
+    (outputs / "closed").mkdir(parents=True)
+    (outputs / "open").mkdir()
+    listed = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    files = FileSystem(now_ns=lambda: time.time_ns() + 10 * SETTLING_NS)
+    collaborators = Collaborators(files=files, cache=CatalogCache(tmp_path / "index"))
+    for _ in range(3):
+        found = CheckpointCatalogBuilder(outputs, collaborators=collaborators).build_catalog()
+        assert [problem.path.name for problem in found.problems] == ["closed"]
+    monkeypatch.undo()
+    assert not CheckpointCatalogBuilder(outputs, collaborators=collaborators).build_catalog().problems

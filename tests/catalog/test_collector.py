@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from catalog.collector import paused
+from catalog.collector import Paused
 
 
 @pytest.mark.parametrize("was_enabled", [True, False])
@@ -15,7 +15,7 @@ def test_the_state_before_comes_back_though_the_block_raised(was_enabled: bool) 
     (gc.enable if was_enabled else gc.disable)()
     states = []
     try:
-        with suppress(RuntimeError), paused():
+        with suppress(RuntimeError), Paused():
             states.append(gc.isenabled())
             raise RuntimeError
         states.append(gc.isenabled())

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
+from catalog.changes import changes
 from catalog.filesystem import SETTLING_NS, FileSystem, Signature
 from catalog.index import Memory, Recall, recall, remember
 from catalog.records import Answer
@@ -56,21 +57,20 @@ MEMORY = Memory(
     dependencies={SIDECAR: OLD},
     answers={"exp/checkpoints/a.ckpt": ANSWERED},
 )
-FILES = files_of({f"root/{SIDECAR}": OLD})
+STANDING = {f"root/{SIDECAR}": OLD, **{f"root/{one.path}".rstrip("/"): OLD for one in FOLDERS}}
+FILES = files_of(STANDING)
 
 
 def recalled(*, memory: Memory = MEMORY, tree: Tree | None = None, files: FileSystem = FILES) -> Recall:
-    return recall(memory, tree or tree_of(*FOLDERS), files)
+    return recall(memory, tree or tree_of(*FOLDERS), changes(memory, "root", files))
 
 
 def is_believed(found: Recall) -> bool:
     return "exp/checkpoints/a.ckpt" in found.believed and not found.unknown
 
 
-def test_an_unchanged_tree_is_answered_whole() -> None:
-    found = recalled()
-    assert found.is_whole
-    assert is_believed(found)
+def test_what_is_unchanged_is_believed() -> None:
+    assert is_believed(recalled())
 
 
 @pytest.mark.parametrize("position", range(5))
@@ -102,11 +102,10 @@ def test_a_folder_that_vanished_around_a_checkpoint_is_a_change() -> None:
     assert not is_believed(recalled(tree=tree_of(folder(""), ABOVE, OWN)))
 
 
-def test_a_new_folder_elsewhere_leaves_the_answer_believed_but_not_the_tree_whole() -> None:
+def test_a_new_folder_elsewhere_is_read_and_leaves_the_answer_believed() -> None:
     found = recalled(tree=tree_of(*FOLDERS, folder("other", checkpoints=("b.ckpt",)), listed=("other",)))
     assert "exp/checkpoints/a.ckpt" in found.believed
     assert [name for _, name, _ in found.unknown] == ["b.ckpt"]
-    assert not found.is_whole
 
 
 def test_a_checkpoint_that_became_a_folder_is_read_anew() -> None:

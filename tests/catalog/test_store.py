@@ -91,9 +91,10 @@ def test_a_file_that_cannot_be_believed_is_one_warning_and_nothing_remembered(
 ) -> None:
     cache = CatalogCache(folder)
     cache.save(key, memory_below(tmp_path / "outputs"))
-    before = cache.path(key).read_bytes()
-    cache.path(key).write_bytes(damage(before))
-    assert cache.path(key).read_bytes() != before
+    path = Path(cache.path(key))
+    before = path.read_bytes()
+    path.write_bytes(damage(before))
+    assert path.read_bytes() != before
     with caplog.at_level(logging.WARNING):
         assert CatalogCache(folder).load(key) == Memory()
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
@@ -145,7 +146,7 @@ def test_what_a_killed_writer_left_is_swept_at_the_next_write(folder: Path, key:
     (folder / "new.index-part").write_bytes(b"half")
     cache = CatalogCache(folder)
     cache.save(key, memory_below(tmp_path / "outputs"))
-    assert {path.name for path in folder.iterdir()} == {cache.path(key).name, "new.index-part"}
+    assert {path.name for path in folder.iterdir()} == {Path(cache.path(key)).name, "new.index-part"}
 
 
 def test_names_that_are_no_utf_8_are_left_out_with_their_folder_and_the_rest_is_kept(
@@ -165,8 +166,8 @@ def test_names_that_are_no_utf_8_are_left_out_with_their_folder_and_the_rest_is_
 
 
 def test_the_index_folder_is_chosen_by_its_variable_then_by_the_users_cache(tmp_path: Path) -> None:
-    assert default_index_dir({INDEX_DIR_VARIABLE: str(tmp_path)}) == tmp_path
-    assert default_index_dir({"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "ckpt-catalog"
+    assert default_index_dir({INDEX_DIR_VARIABLE: str(tmp_path)}) == str(tmp_path)
+    assert default_index_dir({"XDG_CACHE_HOME": str(tmp_path)}) == f"{tmp_path}/ckpt-catalog"
 
 
 def test_an_index_folder_is_known_by_what_it_is_once_it_is_there(tmp_path: Path) -> None:

@@ -9,16 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.child_paths import child_maker
+from catalog.paths_below import maker_below
 
 _names = st.text(st.characters(exclude_characters="/\0"), min_size=1).filter(
     lambda name: name not in {".", ".."}
 )
 
 
-@given(name=_names, folder=st.sampled_from([".", "/", "a", "a/b", "/a/b", "../a", "//a"]))
-def test_a_child_is_the_same_as_by_the_operator(name: str, folder: str) -> None:
-    made, plain = child_maker(Path(folder))(name), Path(folder) / name
+@given(
+    names=st.lists(_names, min_size=1, max_size=4),
+    folder=st.sampled_from([".", "/", "a", "a/b", "/a/b", "../a", "//a"]),
+)
+def test_a_path_is_the_same_as_by_the_operator(names: list[str], folder: str) -> None:
+    path = "/".join(names)
+    made, plain = maker_below(Path(folder))(path), Path(folder) / path
     assert (made, str(made), made.parts, hash(made)) == (plain, str(plain), plain.parts, hash(plain))
     assert (made.parent, made.name, made.suffix, type(made)) == (
         plain.parent,
@@ -29,6 +33,6 @@ def test_a_child_is_the_same_as_by_the_operator(name: str, folder: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.ckpt", "epoch=3-step=100.ckpt", "größe.ckpt", " ", "a\\b"])
-def test_a_child_goes_to_other_processes(name: str) -> None:
-    made = child_maker(Path("a"))(name)
+def test_a_path_goes_to_other_processes(name: str) -> None:
+    made = maker_below(Path("a"))(name)
     assert pickle.loads(pickle.dumps(made)) == Path("a") / name  # noqa: S301 - its own bytes

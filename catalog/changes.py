@@ -1,0 +1,69 @@
+"""What has changed since a memory was taken: one stat of every folder and file that it depends on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from catalog.filesystem import FileSystem, Signature
+    from catalog.index import Memory
+    from catalog.scan import Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The folders that must be listed again, and the files whose answers do not hold; paths as in the memory.
+
+    What nothing vouches for counts as changed. `is_expired`: some answer's time was over at `now_ns`.
+    """
+
+    now_ns: int
+    folders: AbstractSet[str] = frozenset()
+    files: AbstractSet[str] = frozenset()
+    is_expired: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.folders or self.files or self.is_expired)
+
+
+def changes(memory: Memory, root: str, files: FileSystem) -> Changes:
+    """Hold a memory of the tree at `root` against what stands there now."""
+    prefix = root if root.endswith("/") else f"{root}/"
+    folders, dependencies = memory.folders, memory.dependencies
+    paths = [prefix + path if path else root for path in folders]
+    paths += [path if path[:1] == os.sep else prefix + path for path in dependencies]
+    known = [folder.signature for folder in folders.values()]
+    known += dependencies.values()
+    found = files.signatures(paths)
+    now_ns = files.now_ns()
+    is_expired = any(
+        answer.expires_ns is not None and answer.expires_ns <= now_ns for answer in memory.answers.values()
+    )
+    relinked = {
+        folder.path for folder in folders.values() if folder.links and not _links_hold(folder, prefix, files)
+    }
+    if found == known and not relinked:
+        return Changes(now_ns, is_expired=is_expired)
+    count = len(folders)
+    return Changes(
+        now_ns,
+        relinked | _differing(folders, known[:count], found[:count]),
+        _differing(dependencies, known[count:], found[count:]),
+        is_expired,
+    )
+
+
+def _links_hold(folder: Folder, prefix: str, files: FileSystem) -> bool:
+    """Whether the links of a folder lead to what they led to; its signature does not tell."""
+    return all(files.kind(prefix + folder.below(name)) == kind for name, kind in folder.links.items())
+
+
+def _differing(paths: Iterable[str], known: Sequence[Signature | None], found: Sequence[Signature]) -> set[str]:
+    if known == found:
+        return set()
+    return {path for path, before, now in zip(paths, known, found, strict=True) if before != now}
