@@ -112,9 +112,9 @@ HAND_MUTANTS: Final = (
     _one("hidden folders are passed over", "scan", "if entry.is_dir(follow_symlinks=False):\n                self._add_folder(entry)", 'if entry.is_dir(follow_symlinks=False) and (name == ".hydra" or name[0] != "."):\n                self._add_folder(entry)'),
     _one("linked folders are walked", "scan", "if entry.is_dir(follow_symlinks=False):\n                self._add", "if entry.is_dir():\n                self._add"),
     _one("the first score of any file", "checkpoint", 're.split(r"[/\\\\]", path)[-1]', 're.split(r"[/]", path)[-1]'),
-    _one("a rewritten file is not noticed", "index", "if known != now}", "if False}", REMEMBERED),
-    _one("size and mtime vouch for a file", "index", "if known != now}", "if known is None or known[2:4] != now[2:4]}", REMEMBERED),
+    _one("a rewritten file is not noticed", "changes", "map(ne, known, found)", "map(bool, ())", REMEMBERED),
+    _one("size and mtime vouch for a file", "changes", "map(ne, known, found)", "(one is None or one[2:4] != other[2:4] for one, other in zip(known, found))", REMEMBERED),
     _one("names that come and go are not noticed", "index", "before.files != tree.folders[path].files", "False", REMEMBERED),
-    _one("what nothing vouches for is believed", "index", "if known != now}", "if known is not None and known != now}", REMEMBERED),
+    _one("what nothing vouches for is believed", "changes", "map(ne, known, found)", "(one is not None and one != other for one, other in zip(known, found))", REMEMBERED),
 )  # fmt: skip
 """At least twenty; a change whose text is no longer found is an error, so that none goes unnoticed."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import compress
+from operator import ne
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -66,4 +68,4 @@ def _links_hold(folder: Folder, prefix: str, files: FileSystem) -> bool:
 def _differing(paths: Iterable[str], known: Sequence[Signature | None], found: Sequence[Signature]) -> set[str]:
     if known == found:
         return set()
-    return {path for path, before, now in zip(paths, known, found, strict=True) if before != now}
+    return set(compress(paths, map(ne, known, found)))

@@ -10,7 +10,9 @@ rules: git's index (racy entries), Borg's files cache, ccache issue 1215.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import compress
+from operator import attrgetter, not_
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -38,42 +40,51 @@ class Memory(msgspec.Struct, frozen=True):
     answers: dict[str, Answer] = {}
 
 
+_Value = TypeVar("_Value")
+_dependencies_of = attrgetter("dependencies")
+
 Unknown = tuple[Folder, str, Kind]
 """A checkpoint that must be read: its folder, its file name, and what it is."""
 
 
 @dataclass(slots=True)
 class Recall:
-    """What of a memory still holds: the believed answers, in its order, and the checkpoints to be read."""
+    """What of a memory still holds: the believed answers, in its order, and the checkpoints to be read.
+
+    `doubted` are its other answers, `changed_files` those that did not hold.
+    """
 
     believed: dict[str, Answer] = field(default_factory=dict)
     unknown: list[Unknown] = field(default_factory=list)
     changed_files: AbstractSet[str] = frozenset()
+    doubted: AbstractSet[str] = frozenset()
 
 
 def recall(memory: Memory, tree: Tree, changes: Changes) -> Recall:
     """What of a memory holds in a tree as it was walked just now, after `changes`."""
-    doubted = {
-        path
-        for path, known in memory.answers.items()
-        if (changes.is_expired and known.expires_ns is not None and known.expires_ns <= changes.now_ns)
-        or (changes.files and not changes.files.isdisjoint(known.dependencies))
-    }
+    answers, changed, now_ns = memory.answers, changes.files, changes.now_ns
+    doubted: set[str] = set()
+    if changed:  # asked without a line of Python for each of the many that did not change
+        holds = map(changed.isdisjoint, map(_dependencies_of, answers.values()))
+        doubted.update(compress(answers, map(not_, holds)))
+    if changes.is_expired:
+        expiring = ((path, known.expires_ns) for path, known in answers.items())
+        doubted |= {path for path, expires_ns in expiring if expires_ns is not None and expires_ns <= now_ns}
     is_same_tree = not tree.listed and len(tree.folders) == len(memory.folders)
     if not is_same_tree:
         doubted |= _moved(memory, tree)
-    believed = memory.answers.copy()
+    believed = answers.copy()
     for path in doubted:
         del believed[path]
     if is_same_tree:
-        return Recall(believed, [_found(tree, path) for path in sorted(doubted)], changes.files)
+        return Recall(believed, [_found(tree, path) for path in sorted(doubted)], changed, doubted)
     unknown = [
         (folder, name, kind)
         for folder in tree.folders.values()
         for name, kind in folder.checkpoints.items()
         if folder.below(name) not in believed
     ]
-    return Recall(believed, unknown, changes.files)
+    return Recall(believed, unknown, changed, doubted)
 
 
 def _moved(memory: Memory, tree: Tree) -> set[str]:
@@ -121,15 +132,30 @@ def remember(
     `answers` are the believed and the fresh ones in the order of the catalog; `taken_ns` is the time before
     the first of `signatures` was taken. It is `earlier` itself where nothing is new.
     """
-    dependencies = earlier.dependencies.copy()
-    for path in _no_longer_wanted(recalled, fresh, signatures, earlier):
-        dependencies.pop(path, None)
+    unwanted = _no_longer_wanted(recalled, fresh, signatures, earlier)
     overtaken = _overtaken(recalled, signatures, earlier)
-    for path, signature in signatures.items():
-        is_sure = is_settled(signature, taken_ns) and path not in overtaken
-        dependencies[path] = signature if is_sure else None
-    memory = Memory(tree.folders, dependencies, answers)
-    return earlier if memory == earlier else memory
+    vouched = {
+        path: signature if is_settled(signature, taken_ns) and path not in overtaken else None
+        for path, signature in signatures.items()
+    }
+    is_nothing_new = (
+        not unwanted
+        and len(answers) == len(earlier.answers)
+        and _stands_in(earlier.answers, fresh)
+        and _stands_in(earlier.dependencies, vouched)
+        and tree.folders == earlier.folders
+    )
+    if is_nothing_new:
+        return earlier
+    dependencies = earlier.dependencies | vouched
+    for path in unwanted:
+        dependencies.pop(path, None)
+    return Memory(tree.folders, dependencies, answers)
+
+
+def _stands_in(earlier: Mapping[str, _Value], some: Mapping[str, _Value]) -> bool:
+    """Whether an earlier mapping has all that `some` has, and the same."""
+    return all(path in earlier and earlier[path] == value for path, value in some.items())
 
 
 def _no_longer_wanted(
@@ -137,7 +163,7 @@ def _no_longer_wanted(
 ) -> set[str]:
     """The dependencies of answers that were doubted, and of no answer that is given now."""
     paths: set[str] = set()
-    for path in earlier.answers.keys() - recalled.believed.keys():
+    for path in recalled.doubted:
         paths.update(earlier.answers[path].dependencies)
     paths.difference_update(signatures)
     for remembered in (fresh, recalled.believed):

@@ -125,7 +125,9 @@ def remembered(
     fresh: dict[str, Answer], signatures: dict[str, Signature], *believed: str, earlier: Memory = MEMORY
 ) -> Memory:
     """The memory after a build that believed some answers and read others."""
-    found = Recall({path: earlier.answers[path] for path in believed})
+    found = Recall(
+        {path: earlier.answers[path] for path in believed}, doubted=earlier.answers.keys() - set(believed)
+    )
     return remember(
         tree_of(*FOLDERS), found, fresh, found.believed | fresh, signatures, earlier, taken_ns=NOW_NS
     )
