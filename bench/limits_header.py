@@ -136,6 +136,8 @@ class _Measured:
             "torch": lambda: torch.load(path, map_location="cpu", weights_only=False),
         }
         self._check_answers()
+        gc.collect()
+        gc.freeze()  # modules: a collection before each read need not walk them
 
     def times_ms(self, rounds: int, *, is_cold: bool) -> Mapping[str, list[float]]:
         """The times of each way, in the order of the rounds."""
