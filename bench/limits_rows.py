@@ -73,8 +73,8 @@ def growth(session: Session, checkpoints: int) -> Iterator[Figure]:
     sizes = [one for one in sorted(session.trees) if 1_000 <= one <= checkpoints]
     fits = {}
     for name in ("candidate", "floor"):
-        medians_ns = [median(times(session.first_loads(one), name)) for one in sizes]
-        fits[name] = fit_exponent(sizes, medians_ns)
+        points = [(one, median(times([reply], name))) for one in sizes for reply in session.first_loads(one)]
+        fits[name] = fit_exponent(*zip(*points, strict=True))
     fit = fits["candidate"]
     yield Figure(
         name="growth",
@@ -85,7 +85,7 @@ def growth(session: Session, checkpoints: int) -> Iterator[Figure]:
         value=Interval(estimate=fit.estimate, low=fit.low, high=fit.high),
         unit="",
         limit=1.05,
-        calls=f"medians of {len(sizes)} sizes",
+        calls=f"medians of {len(points)} processes at {len(sizes)} sizes",
     )
 
 
