@@ -2,7 +2,7 @@
 
 All are screened by a few groups each. The rest of the total goes first to those that look slower, until each
 is decided, and then to all others in turn. One benchmark is a family of one. The chance of a false alarm is
-divided among the benchmarks, as it is among the looks of each.
+divided among the benchmarks (Bonferroni; Dunn, "Multiple comparisons among means", JASA 56, 1961).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench.sampling import LEAST_GROUPS, Continue, Decision, Final, plan_within
+from bench.sampling import ALARM_ERROR, LEAST_GROUPS, Continue, Decision, Final, plan_within
 from bench.statistics import ratio_of_values
 from bench.verdict import DEFAULT_MARGIN
 
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 SCREEN_GROUPS = 8
 """Groups by which every benchmark is screened; they count among those of its first look."""
 
-BENCHMARK_ALARM_ERROR = 0.001
-"""The chance of a false alarm that one benchmark may have, and"""
-
 FAMILY_ALARM_ERROR = 0.01
-"""all of them together, however many."""
+"""The chance of a false alarm that all benchmarks together may have, however many."""
+
+SHARE_OF_ONE_AMONG_MANY = 2
+"""By how much one of several benchmarks may exceed its own budget, out of what others leave of the total: one
+among many has the smaller share of the error, and so needs more groups to be called slower."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -79,6 +80,7 @@ class Family:
     ) -> None:
         """`budget_s` is the stated total of all; no benchmark takes more than `benchmark_budget_s`.
 
+        One of several may take SHARE_OF_ONE_AMONG_MANY times as much, as long as the total lasts.
         The time that a group takes is known from those before it, so that either may be exceeded by what
         the last groups take longer. Raises ValueError for no names, a name that stands twice, and budgets
         that are not above 0.
@@ -89,9 +91,10 @@ class Family:
             raise ValueError(f"expected budgets above 0 s, found {budget_s} and {benchmark_budget_s}")
         self._members = {name: _Member() for name in names}
         self._left_s = budget_s
-        self._benchmark_budget_s = min(budget_s, benchmark_budget_s)
+        most = SHARE_OF_ONE_AMONG_MANY if len(names) > 1 else 1
+        self._benchmark_budget_s = min(budget_s, most * benchmark_budget_s)
         self._margin = margin
-        self._alarm_error = min(BENCHMARK_ALARM_ERROR, FAMILY_ALARM_ERROR / len(names))
+        self._alarm_error = min(ALARM_ERROR, FAMILY_ALARM_ERROR / len(names))
 
     def next(self) -> Request | None:
         """What to measure next; None where all is decided or the total is spent."""

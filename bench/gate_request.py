@@ -68,7 +68,7 @@ def announcement(request: GateRequest) -> tuple[str, ...]:
     total_s = len(names) * request.budget_s
     return (
         f"Measures {', '.join(names) or 'nothing'} on {request.spec.checkpoints} checkpoints.",
-        f"At most {request.budget_s:g} s a benchmark, {total_s:g} s in all; less where the answer is clear.",
+        f"{request.budget_s:g} s a benchmark, at most {total_s:g} s in all; less where the answer is clear.",
     )
 
 

@@ -1,9 +1,10 @@
 """How long one benchmark is measured, and what is said in the end. Pure: no input, no output, no clock.
 
 A measurement is looked at after a few planned numbers of process groups. Every look is a chance to be wrong,
-so that the error which is allowed is divided among the looks (Bonferroni; Dunn, "Multiple comparisons among
-means", JASA 56, 1961). It ends when the answer is clear. A slow-down that shows is measured afresh before it
-is reported, by groups that had no part in finding it.
+so that the error which is allowed is spent over the looks, little at first (`bench.spending`). The intervals
+of all looks hold together (repeated confidence intervals: Jennison and Turnbull, "Interim analyses", JRSS B 51,
+1989), so that it may end whenever the answer is clear. A slow-down that shows is measured afresh before it is
+reported, by groups that had no part in finding it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 from msgspec import structs
 
+from bench.spending import level, spent
 from bench.statistics import (
     PROCESSES_FOR_TRIMMING,
     RatioEstimate,
@@ -43,8 +45,15 @@ LOOKS = (16, 32, 64, 128)
 LEAST_STEP = 1.5
 """A look that the last one exceeds by less than this factor is left out."""
 
-CONFIRMATION_GROUPS = 16
+CONFIRMATION_GROUPS = 12
 """By how many fresh groups a slow-down is confirmed; as many again where they leave it open."""
+
+ALARM_ERROR = 0.002
+"""How often the strict bounds may be wrong on either side, over all looks.
+
+Of a change that is just the margin, fresh groups then confirm about half; of identical code, which lies a
+margin below it, far less.
+"""
 
 LEAST_GROUPS = PROCESSES_FOR_TRIMMING
 """Fewer groups than these are never judged."""
@@ -58,16 +67,26 @@ class SamplingPlan(msgspec.Struct, frozen=True, kw_only=True):
     which is reported and by which *equivalent* is judged, again over all looks. `power` is the probability
     with which the smallest detectable change would have been seen. `confirmation_error` is the one-sided
     error of the bound that fresh groups have to lift above no change. `limit` is the number of groups that
-    can be afforded in all: a slow-down that shows only when hardly any is left cannot be confirmed.
+    can be afforded in all: a slow-down that shows only when hardly any is left cannot be confirmed. The
+    exponents say how late the errors are spent: see `spending.spent`.
     """
 
     looks: tuple[int, ...] = LOOKS
-    alarm_error: float = 0.001
+    alarm_error: float = ALARM_ERROR
     confidence: float = 0.95
     power: float = 0.8
     confirmation_groups: int = CONFIRMATION_GROUPS
-    confirmation_error: float = 0.05
+    confirmation_error: float = 0.1
+    alarm_exponent: float = 2.0
+    interval_exponent: float = 2.0
     limit: int | None = None
+
+    @property
+    def alarm_end(self) -> int:
+        """The groups of the last look after which a slow-down can still be confirmed."""
+        if self.limit is None:
+            return self.looks[-1]
+        return max((look for look in self.looks if look + LEAST_GROUPS <= self.limit), default=self.looks[-1])
 
 
 class Continue(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +129,7 @@ def values_of(
     return group_values(_pairs(candidate, reference)), group_values(_pairs(again, reference))
 
 
-def plan_within(budget_s: float, group_s: float, *, alarm_error: float = 0.001) -> SamplingPlan:
+def plan_within(budget_s: float, group_s: float, *, alarm_error: float = ALARM_ERROR) -> SamplingPlan:
     """The plan that a budget affords, if a group of all arms takes `group_s` seconds.
 
     A quarter of the groups, and at most CONFIRMATION_GROUPS, is kept for a confirmation; the last look but
@@ -150,6 +169,27 @@ def pairs_per_group(start_s: float, pair_s: float) -> int:
     return round(min(30.0, max(8.0, 3.0 * sqrt(start_s / pair_s))))
 
 
+class _Spending:
+    """An error (one-sided) on its way through the looks of one measurement."""
+
+    def __init__(self, error: float, groups: int, exponent: float) -> None:
+        self._error = error
+        self._groups = groups
+        self._exponent = exponent
+        self._seen: list[int] = []
+        self._used: list[float] = []
+
+    def level(self, groups: int, *, last: bool) -> float:
+        """The level of a look at so many groups; the last one may use all that is left."""
+        used = self._error if last else spent(self._error, groups / self._groups, self._exponent)
+        if self._seen and groups <= self._seen[-1]:  # the same data once more, now with a larger error
+            self._seen.pop()
+            self._used.pop()
+        self._seen.append(groups)
+        self._used.append(used)
+        return level(tuple(self._seen), tuple(self._used))
+
+
 class Decision:
     """One benchmark on its way to a verdict."""
 
@@ -157,6 +197,9 @@ class Decision:
         self._plan = plan
         self._margin = margin
         self._looks_spent = 0
+        self._alarm = _Spending(plan.alarm_error, plan.alarm_end, plan.alarm_exponent)
+        self._interval = _Spending((1.0 - plan.confidence) / 2.0, plan.looks[-1], plan.interval_exponent)
+        self._strict: RatioEstimate | None = None
         self._found: Final | None = None  # a slow-down that is being confirmed
         self._confirm_until = 0
         self._over = False
@@ -180,7 +223,7 @@ class Decision:
         if len(values) < planned and not last:
             return Continue(groups=planned, phase="sampling")
         self._looks_spent += 1
-        seen = self._seen(values, again)
+        seen = self._seen(values, again, last)
         is_end = last or self._looks_spent == len(self._plan.looks)
         match seen.verdict:
             case Verdict.SLOWER if last or not self._can_confirm(len(values)):
@@ -227,7 +270,7 @@ class Decision:
             confirmation=ratio,
         )
 
-    def _seen(self, values: Values, again: Values) -> Final:
+    def _seen(self, values: Values, again: Values, last: bool) -> Final:
         """What all groups together say now, whatever may follow."""
         if len(values) < LEAST_GROUPS:
             reason = f"only {len(values)} groups of at least {LEAST_GROUPS}; raise the budget"
@@ -235,9 +278,8 @@ class Decision:
                 verdict=Verdict.INCONCLUSIVE, reason=reason, groups=len(values), looks=self._looks_spent
             )
         plan = self._plan
-        shared = len(plan.looks)
-        at_look = ratio_of_values(values, confidence=1.0 - (1.0 - plan.confidence) / shared)
-        strict = at_confidence(at_look, 1.0 - 2.0 * plan.alarm_error / shared)
+        at_look = ratio_of_values(values, confidence=1.0 - 2.0 * self._interval.level(len(values), last=last))
+        strict = self._strictly(at_look, last)
         detectable = smallest_detectable(at_look, margin=0.0, power=plan.power)
         floor_ = None
         bias = 0.0
@@ -267,6 +309,14 @@ class Decision:
             looks=self._looks_spent,
         )
         return structs.replace(final, reason=_reason(final, self._margin))
+
+    def _strictly(self, at_look: RatioEstimate, last: bool) -> RatioEstimate:
+        """The ratio with its strict bounds; once their error is spent they stay what they were."""
+        is_spent = self._strict is not None and self._strict.groups >= self._plan.alarm_end
+        if self._strict is None or not is_spent:
+            level_ = self._alarm.level(at_look.groups, last=last)
+            self._strict = at_confidence(at_look, 1.0 - 2.0 * level_)
+        return self._strict
 
 
 def _pairs(arm: Times, reference: Times) -> list[list[tuple[float, float]]]:

@@ -57,7 +57,7 @@ def test_what_is_unclear_is_looked_at_as_planned_and_then_given_up() -> None:
         decision.look([], [])
 
 
-def test_the_error_is_divided_among_the_looks() -> None:
+def test_early_looks_are_stricter_than_the_same_groups_alone() -> None:
     values = groups(16, sd=0.001)
     once, often = (final(Decision(SamplingPlan(looks=looks)), values, values) for looks in ((16,), LOOKS))
     for one, other in ((once.ratio, often.ratio), (once.strict, often.strict)):
@@ -66,6 +66,47 @@ def test_the_error_is_divided_among_the_looks() -> None:
         assert one.confidence == other.confidence
         assert other.low < one.low
         assert one.high < other.high
+
+
+def test_the_last_of_many_looks_is_hardly_stricter_than_a_single_one() -> None:
+    decision = Decision(SamplingPlan())
+    for count in LOOKS[:-1]:
+        decision.look(groups(count, sd=0.2), groups(count, sd=0.2))
+    values = groups(LOOKS[-1], sd=0.2)
+    often, once = (
+        final(decision, values, values),
+        final(Decision(SamplingPlan(looks=LOOKS[-1:])), values, values),
+    )
+    for one, other in ((once.ratio, often.ratio), (once.strict, often.strict)):
+        assert one is not None
+        assert other is not None
+        assert 1.0 < np.log(other.high / other.low) / np.log(one.high / one.low) < 1.1
+
+
+def test_a_budget_that_ends_early_may_use_all_of_the_error() -> None:
+    values = groups(20, sd=0.2)
+    early, single = Decision(SamplingPlan()), Decision(SamplingPlan(looks=(20,)))
+    one, other = final(early, values, values, last=True), final(single, values, values)
+    assert (one.ratio, one.strict) == (other.ratio, other.strict)
+
+
+def test_the_same_groups_looked_at_once_more_as_the_last_may_use_what_is_left() -> None:
+    values = groups(16, sd=0.2)
+    twice = Decision(SamplingPlan())
+    assert isinstance(twice.look(values, values), Continue)
+    again = final(twice, values, values, last=True)
+    assert again.ratio == final(Decision(SamplingPlan(looks=(16,))), values, values).ratio
+
+
+def test_strict_bounds_stay_what_they_were_when_their_error_was_spent() -> None:
+    plan = plan_within(60.0, 1.0)
+    decision = Decision(plan)
+    for count in plan.looks[:-1]:
+        decision.look(groups(count, sd=0.2), groups(count, sd=0.2))
+    outcome = final(decision, groups(plan.looks[-1], sd=0.2), groups(plan.looks[-1], sd=0.2))
+    assert outcome.strict is not None
+    assert outcome.ratio is not None
+    assert (outcome.strict.groups, outcome.ratio.groups) == plan.looks[-2:]
 
 
 def test_a_slow_down_is_confirmed_by_fresh_groups() -> None:
@@ -85,20 +126,21 @@ def test_a_slow_down_that_fresh_groups_do_not_show_is_not_reported() -> None:
     decision = Decision(SamplingPlan())
     values = groups(16, 0.05)
     decision.look(values, groups(16))
-    values += groups(16)
-    assert decision.look(values, groups(32)) == Continue(groups=48, phase="confirming")
-    outcome = final(decision, values + groups(16), groups(48))
+    values += groups(CONFIRMATION_GROUPS)
+    until = 16 + 2 * CONFIRMATION_GROUPS
+    assert decision.look(values, groups(28)) == Continue(groups=until, phase="confirming")
+    outcome = final(decision, values + groups(CONFIRMATION_GROUPS), groups(until))
     assert outcome.verdict is Verdict.INCONCLUSIVE
     assert "do not confirm" in outcome.reason
 
 
-def test_a_second_sixteen_may_confirm_what_the_first_left_open() -> None:
+def test_as_many_groups_again_may_confirm_what_the_first_left_open() -> None:
     decision = Decision(SamplingPlan())
     values = groups(16, 0.05)
     decision.look(values, groups(16))
-    values += groups(16, 0.005)
-    decision.look(values, groups(32))
-    assert final(decision, values + groups(16, 0.05), groups(48)).verdict is Verdict.SLOWER
+    values += groups(CONFIRMATION_GROUPS, 0.005)
+    decision.look(values, groups(28))
+    assert final(decision, values + groups(CONFIRMATION_GROUPS, 0.05), groups(40)).verdict is Verdict.SLOWER
 
 
 @pytest.mark.parametrize("fresh", [0, LEAST_GROUPS - 1])
