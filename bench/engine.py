@@ -1,18 +1,21 @@
 """Who runs when: arms in alternation, in several fresh processes each, in random order, within a budget.
 
-A *group* is one fresh process an arm, started in random order under one hash seed. In a group all arms take
-turns, in a random order each *round*; the calls of one round are paired. What varies between processes shows
-between groups, what varies between calls inside them.
+A *group* is one fresh process an arm, started side by side in random order under one hash seed. In a group
+all arms take turns, in a random order each *round*; the calls of one round are paired. What varies between
+processes shows between groups, what varies between calls inside them.
 """
 
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import pagecache
 from bench.measurement import Arm, Failure, FailureKind, Group, Measurement, Plan, Resources, Round
+from bench.sampling import pairs_per_group
 from bench.worker import (
     DEFAULT_TIMEOUT_S,
     Answer,
@@ -39,6 +42,8 @@ __all__ = ["Arm", "Call", "Failure", "Measurement", "Plan", "Resources", "measur
 WARM_AFTER_S = 0.5
 """No further warm-up call follows once an arm's have taken this long together."""
 
+TELLING_ROUND = 2
+"""The round that tells what a round takes, where their number depends on it: the first is slower."""
 
 FAR_SLOWER = 10
 """An arm this many times as fast as the slowest is called several times a round."""
@@ -65,7 +70,7 @@ def measure(
     clock: Callable[[], float] = time.monotonic,
     drop: Callable[[Path], pagecache.Drop] = pagecache.drop,
 ) -> Measurement:
-    """Measure all arms in alternation, one after the other and never two at once.
+    """Measure all arms in alternation, one after the other and never two at once (but while they start).
 
     Each timed call is checked: it takes time, and lists as many records as the arm's calls before it. An
     arm that fails is withdrawn with the reason and the others go on. `clock` counts seconds for the budget.
@@ -127,6 +132,7 @@ class _Session:
         self._drop = drop
         self._begun_s = clock()
         self._least_group_s = 0.0
+        self._rounds = plan.rounds
         self._active = {arm.name: arm.subject for arm in arms}
         self._calls: dict[str, int] = {}
         self._counts: dict[str, int] = {}
@@ -161,7 +167,7 @@ class _Session:
     def measurement(self) -> Measurement:
         """Everything that was seen."""
         planned = len(self._groups) == self._plan.processes
-        full = all(len(group.rounds) == self._plan.rounds for group in self._groups)
+        full = all(len(group.rounds) == self._rounds for group in self._groups)
         return Measurement(
             plan=self._plan,
             groups=tuple(self._groups),
@@ -179,13 +185,16 @@ class _Session:
     def _take_turns(self, index: int, workers: dict[str, RunningWorker], begun_s: float) -> list[Round]:
         rounds: list[Round] = []
         round_s = 0.0
-        while self._active and len(rounds) < self._plan.rounds and (not rounds or self._fits(index, round_s)):
+        start_s = self._clock() - begun_s
+        while self._active and len(rounds) < self._rounds and (not rounds or self._fits(index, round_s)):
             self._at = (index, len(rounds))
             round_begun_s = self._clock()
             rounds.append(self._run_round(workers))
             round_s = self._clock() - round_begun_s
             if len(rounds) == 1:
                 self._least_group_s = self._clock() - begun_s
+            if len(rounds) == TELLING_ROUND and index == 0 and self._plan.balanced:
+                self._rounds = min(self._plan.rounds, pairs_per_group(start_s, round_s))
         return rounds
 
     def _fits(self, index: int, round_s: float) -> bool:
@@ -197,16 +206,18 @@ class _Session:
         return tuple(self._rng.sample(list(self._active), len(self._active)))
 
     def _start(self, order: Sequence[str], hash_seed: int, stack: ExitStack) -> dict[str, RunningWorker]:
-        workers = {}
-        for name in order:
+        """Their processes, started side by side: starts are most of what a group of short calls takes."""
+        with ThreadPoolExecutor(max_workers=max(1, len(order))) as starters:
+            start = partial(self._start_worker, hash_seed=hash_seed, timeout_s=self._plan.timeout_s)
+            starting = {name: starters.submit(start, self._active[name]) for name in order}
+        workers = {
+            name: stack.enter_context(one.result()) for name, one in starting.items() if one.exception() is None
+        }
+        for name, one in starting.items():
             try:
-                worker = self._start_worker(
-                    self._active[name], hash_seed=hash_seed, timeout_s=self._plan.timeout_s
-                )
+                one.result()
             except _Reasons as reason:
                 self._withdraw(name, reason)
-            else:
-                workers[name] = stack.enter_context(worker)
         return workers
 
     def _warm_up(self, workers: dict[str, RunningWorker]) -> None:

@@ -39,7 +39,7 @@ AGAIN = "reference-again"
 YARDSTICK = "yardstick"
 
 ROUNDS = 30
-"""Pairs in a group: some tenths of a second of calls of 1-10 ms beside the start of the processes."""
+"""The most pairs in a group: some tenths of a second of calls of 1-10 ms beside the start of the processes."""
 
 TIMEOUT_S = 60.0
 """After which a call counts as hung: far above what a benchmark of a gate takes."""
@@ -156,6 +156,7 @@ class Case:
             cold=self.setting.is_cold,
             timeout_s=TIMEOUT_S,
             calls_limit=1,
+            balanced=True,
         )
         before = standing_in(call.outputs_dir)
         fresh = self.measure(self.arms, call, plan, rng=self.rng)

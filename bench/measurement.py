@@ -27,7 +27,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     makes the tree's files cold before every timed call. `budget_s` is shared out among the groups and ends
     the measurement before a round that would exceed it; one round of all arms is always measured.
     `timeout_s` is the patience with one request. `calls_limit` bounds how often a fast arm is called in a
-    round that a slow one holds up.
+    round that a slow one holds up. Where it is `balanced`, groups have no more rounds than pay beside what
+    starting a group takes: `sampling.pairs_per_group`.
     """
 
     processes: int = 5
@@ -37,6 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     cold: bool = False
     timeout_s: float = DEFAULT_TIMEOUT_S
     calls_limit: int = 15
+    balanced: bool = False
 
 
 class Round(msgspec.Struct, frozen=True):

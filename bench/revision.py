@@ -7,6 +7,7 @@ neither changes while it is measured.
 
 from __future__ import annotations
 
+import compileall
 import io
 import json
 import shutil
@@ -172,6 +173,7 @@ def differences(ours: Runtime, theirs: Runtime) -> tuple[tuple[Cause, str], ...]
 def _installed(name: str, commit: str, code: Path, into: Path) -> Side:
     """An environment of its own: the code first, then the folders that hold the installed dependencies.
 
+    The code is compiled: no process that is measured has to, whatever `PYTHONDONTWRITEBYTECODE` says.
     The dependencies' own .pth files are not followed: one of them leads to the working tree where that is
     installed in place, and would lend a revision what it lacks.
     """
@@ -182,6 +184,7 @@ def _installed(name: str, commit: str, code: Path, into: Path) -> Side:
     dependencies = [path for path in sys.path if Path(path).name in {"site-packages", "dist-packages"}]
     lines = [str(code.resolve()), *dependencies]
     (packages / "ckpt-bench-gate.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    compileall.compile_dir(code, quiet=2)
     return Side(
         name=name, commit=commit, home=code.resolve(), python=str(python), runtime=probe(str(python), ())
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -147,13 +148,38 @@ def test_the_order_is_random_and_the_recorded_one_is_the_one_that_happened() -> 
     assert set(orders) == {("fast", "slow"), ("slow", "fast")}
 
 
-def test_processes_start_in_the_order_recorded_which_varies() -> None:
+def test_processes_start_in_random_order_side_by_side() -> None:
     laboratory = Laboratory()
-    found = laboratory.measure(processes=12, rounds=1)
-    starts = [name for name, request in laboratory.journal if request == "start"]
-    orders = [group.start_order for group in found.groups]
-    assert starts == [name for order in orders for name in order]
-    assert len(set(orders)) == 2
+    all_begun = threading.Barrier(len(PAIR), timeout=10.0)
+
+    def start(subject: Subject, *, hash_seed: int, timeout_s: float) -> FakeWorker:
+        all_begun.wait()  # which nobody passes who starts alone
+        return laboratory.start(subject, hash_seed=hash_seed, timeout_s=timeout_s)
+
+    plan = Plan(processes=8, rounds=1, budget_s=1000.0)
+    found = measure(PAIR, CALL, plan, rng=random.Random(1), start_worker=start, clock=laboratory.clock)
+    orders = {group.start_order for group in found.groups}
+    assert orders == {("fast", "slow"), ("slow", "fast")}
+
+
+def test_what_was_started_beside_an_unexpected_error_is_closed() -> None:
+    laboratory = Laboratory()
+    laboratory.failing["fast", "start", 0] = MemoryError()
+    with pytest.raises(MemoryError):
+        laboratory.measure()
+    assert laboratory.asked["slow", "start"] == 1
+    assert laboratory.open.total() == 0
+
+
+@pytest.mark.parametrize(("cost_ms", "rounds"), [(1.0, 30), (10.0, 13), (1000.0, 8)])
+def test_a_balanced_group_has_fewer_rounds_where_they_are_dear_beside_a_start(
+    cost_ms: float, rounds: int
+) -> None:
+    laboratory = Laboratory(fast=cost_ms, slow=cost_ms)
+    laboratory.start_s = 0.18
+    found = laboratory.measure(rounds=30, balanced=True)
+    assert [len(group.rounds) for group in found.groups] == [rounds] * 3
+    assert found.complete
 
 
 def test_the_same_seed_repeats_everything() -> None:

@@ -61,6 +61,13 @@ def test_each_side_runs_its_own_code_with_the_same_dependencies(project: Path, t
     assert git(project, "status", "--porcelain") == status
 
 
+def test_what_is_measured_is_compiled_before(project: Path, tmp_path: Path) -> None:
+    for side in (working_tree(project, tmp_path / "candidate"), revision(project, "HEAD", tmp_path / "other")):
+        assert side.home is not None
+        (compiled,) = (side.home / "__pycache__").glob("mine.*.pyc")
+        assert compiled.stat().st_size > 0
+
+
 def test_the_working_tree_is_measured_as_it_was_when_the_gate_began(project: Path, tmp_path: Path) -> None:
     candidate = working_tree(project, tmp_path / "candidate")
     (project / "mine.py").write_text("VERSION = 4\n", encoding="utf-8")
