@@ -47,8 +47,8 @@ STORED = "stored"
 BASELINE_GROUPS = 48
 """How many groups a stored baseline has, if its budget affords them: two looks and a confirmation."""
 
-GROUPS_IN_BUDGET = 24
-"""How many groups of processes a benchmark's budget should pay for; pairs are fewer where they must."""
+GROUPS_IN_BUDGET = 2 * LEAST_GROUPS
+"""How many groups of processes a benchmark's budget has to pay for; pairs are fewer where they must."""
 
 
 class Decide(Protocol):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, log1p
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +20,7 @@ import numpy as np
 from scipy.stats import binomtest  # type: ignore[import-untyped]  # scipy ships no types
 
 from bench.family import Family
-from bench.sampling import values_of
+from bench.sampling import pairs_per_group, values_of
 from bench.statistics import ratio_of_values
 from bench.verdict import DEFAULT_MARGIN, Verdict
 
@@ -131,6 +131,23 @@ def gates(pool: Pool, setting: Setting, rng: Generator, count: int) -> Iterator[
         yield Gate(family.finals(), elapsed_s)
 
 
+class Cost(NamedTuple):
+    """What a group's time is made of: starting its processes, and calls of three arms in each of its pairs."""
+
+    start_s: float
+    call_s: float
+
+    @property
+    def pairs(self) -> int:
+        """As many as a real gate would take."""
+        return pairs_per_group(self.start_s, ARMS * self.call_s)
+
+    @property
+    def group_s(self) -> float:
+        """The time of a group."""
+        return self.start_s + self.pairs * ARMS * self.call_s
+
+
 class Rate(NamedTuple):
     """How often something happened, with the exact interval (Clopper-Pearson, 95 %)."""
 
@@ -186,16 +203,24 @@ def coverage(pool: Pool, rng: Generator, *, groups: int, count: int, confidence:
 BETWEEN_SDS = (0.005, 0.012, 0.02)
 """Noise between processes of the pools that are made up."""
 
+COST = Cost(start_s=0.4, call_s=0.005)
+"""What a group of a pool that is made up costs in the whole table."""
+
+COSTS = tuple(Cost(start_s, call_s) for start_s in (0.35, 0.5, 0.8) for call_s in (0.001, 0.005, 0.01))
+"""The same in the table of costs, beside the largest noise between processes."""
+
 FIXED_GROUPS = (16, 64, 128)
 CHANGES = ((0.0, 0.0), (0.0, 0.01), (0.03, 0.0), (0.03, 0.01), (0.05, 0.0), (0.1, 0.0))
 """Changes, each with its share of outliers."""
 
 FAMILY = 50
 FAMILY_BUDGET_S = 600.0
+GATES_A_FAMILY = 10
+"""For so many gates of each kind one family is simulated."""
 
 
 def table(pool: Pool, rng: Generator, *, count: int, group_s: float) -> Iterator[str]:
-    """The rates as lines of Markdown: `count` gates of each kind, a fiftieth of it families."""
+    """The rates as lines of Markdown: `count` gates of each kind, and families among them."""
     yield f"\n### {pool.name}; {len(pool.values)} groups to draw from, {group_s:g} s a group\n"
     yield "| gate | slower | equivalent | faster | inconclusive | 95 % interval covers | median time |"
     yield "|---|---|---|---|---|---|---|"
@@ -204,11 +229,39 @@ def table(pool: Pool, rng: Generator, *, count: int, group_s: float) -> Iterator
         yield _line(setting, tally(setting, gates(pool, setting, rng, count)))
     for change in (0.0, 0.03):
         setting = Setting(group_s=group_s, benchmarks=FAMILY, budget_s=FAMILY_BUDGET_S, change=change)
-        yield _line(setting, tally(setting, gates(pool, setting, rng, max(1, count // 50))))
+        yield _line(setting, tally(setting, gates(pool, setting, rng, max(1, count // GATES_A_FAMILY))))
     yield ""
     for groups in FIXED_GROUPS:
         held = coverage(pool, rng, groups=groups, count=max(count, 1))
         yield f"- at {groups} groups, fixed, the 95 % interval covers in {held}"
+
+
+def table_of_costs(rng: Generator, *, count: int) -> Iterator[str]:
+    """What is found, and what passes, where starts and calls are dear; as lines of Markdown."""
+    between_sd = max(BETWEEN_SDS, default=0.02)
+    yield f"\n### {100 * between_sd:g} % between processes, by what a group costs\n"
+    yield "| start | call | pairs | group | +3 % found | A/A slower | A/A equivalent | +3 % in one of 50 |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for cost in COSTS:
+        pool = made_up(rng, between_sd=between_sd, pairs=cost.pairs)
+        setting = Setting(group_s=cost.group_s)
+        same = tally(setting, gates(pool, setting, rng, count))
+        changed = replace(setting, change=0.03)
+        found = tally(changed, gates(pool, changed, rng, count))
+        many = replace(changed, benchmarks=FAMILY, budget_s=FAMILY_BUDGET_S)
+        families = tally(many, gates(pool, many, rng, max(1, count // GATES_A_FAMILY)))
+        rates = " | ".join(
+            str(Rate(happened, of))
+            for happened, of in (
+                (found.slower, count),
+                (same.slower, count),
+                (same.verdicts[Verdict.EQUIVALENT], count),
+                (families.slower, families.gates),
+            )
+        )
+        yield (
+            f"| {cost.start_s:g} s | {1e3 * cost.call_s:g} ms | {cost.pairs} | {cost.group_s:.2f} s | {rates} |"
+        )
 
 
 def _line(setting: Setting, row: Row) -> str:
@@ -226,8 +279,9 @@ def main(arguments: Sequence[str], out: TextIO) -> None:
     """Print the table of rates."""
     parser = argparse.ArgumentParser(prog="python -m bench.simulation", description="error rates of the gate")
     parser.add_argument("--gates", type=int, default=1000, help="gates of each kind (default: %(default)s)")
-    parser.add_argument("--group-s", type=float, default=0.6, help="seconds a group (default: %(default)s)")
-    parser.add_argument("--pairs", type=int, default=20, help="pairs a group made up (default: %(default)s)")
+    parser.add_argument(
+        "--group-s", type=float, default=0.6, help="seconds a recorded group (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--recorded", action="append", default=[], metavar="FILE", help="draw from these, too")
     wanted = parser.parse_args(arguments)
@@ -237,8 +291,9 @@ def main(arguments: Sequence[str], out: TextIO) -> None:
             groups = [msgspec.json.decode(line)["times"] for line in lines]
         _print(table(pool_of(path, groups), rng, count=wanted.gates, group_s=wanted.group_s), out)
     for between_sd in BETWEEN_SDS:
-        pool = made_up(rng, between_sd=between_sd, pairs=wanted.pairs)
-        _print(table(pool, rng, count=wanted.gates, group_s=wanted.group_s), out)
+        pool = made_up(rng, between_sd=between_sd, pairs=COST.pairs)
+        _print(table(pool, rng, count=wanted.gates, group_s=COST.group_s), out)
+    _print(table_of_costs(rng, count=wanted.gates), out)
 
 
 def _print(lines: Iterator[str], out: TextIO) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.simulation import Pool, Rate, Setting, coverage, gates, made_up, main, pool_of, tally
+from bench.simulation import Cost, Pool, Rate, Setting, coverage, gates, made_up, main, pool_of, tally
 from bench.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def test_the_table_of_recorded_groups_says_what_was_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bench.simulation.BETWEEN_SDS", ())
+    monkeypatch.setattr("bench.simulation.COSTS", (Cost(0.5, 0.01),))
     rng = np.random.default_rng(10)
     path = f"{tmp_path}/groups.jsonl"
     with open(path, "wb") as lines:
@@ -111,3 +112,4 @@ def test_the_table_of_recorded_groups_says_what_was_counted(
     main(["--gates", "2", "--recorded", path], out)
     assert f"{path}; 40 groups to draw from" in out.getvalue()
     assert "| A/A | 0 of 2 " in out.getvalue()
+    assert "| 0.5 s | 10 ms | 12 | 0.86 s | " in out.getvalue()
