@@ -21,7 +21,11 @@ MAX_NODES = 100_000
 _MAY_NEST_DEEPLY = re.compile(rb"^[ ?:-]{24}", re.MULTILINE)
 _HARMLESS_BRACKETS = 16
 _HARMLESS_BYTES = MAX_NODES
-_LONE_SURROGATE = re.compile(rb"\\(u|U0000)[dD][89a-fA-F]")
+_BOM = b"\xef\xbb\xbf"
+# What libyaml reads otherwise than the plain loader: an escaped surrogate (it refuses the whole document for
+# one value), a tab, a comment right behind `|` or `>`, a tag without a name; between brackets
+# a question mark, or a colon before another bracket or a comma.
+_READ_OTHERWISE = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]|\t|[|>][-+0-9]*#|!(?=[\s,\]}])|:(?=[\[{,\]}])")
 
 _REMEDY = "mend or delete the file"
 
@@ -140,10 +144,16 @@ def _parse_yaml(data: bytes) -> object:
 def _loader_class(data: bytes) -> Any:
     import yaml
 
-    # libyaml refuses the whole document for one escaped surrogate, where the plain loader loses one value.
-    # It is part of PyYAML's wheels; where it was built without, the plain loader answers the same.
-    is_plain_needed = _LONE_SURROGATE.search(data) is not None
-    return yaml.SafeLoader if is_plain_needed else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    # libyaml is part of PyYAML's wheels; where it was built without, the plain loader answers the same.
+    quick = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.SafeLoader if _is_read_otherwise(data) else quick
+
+
+def _is_read_otherwise(data: bytes) -> bool:
+    """Whether libyaml may read a document otherwise than the plain loader, which the contract names."""
+    if data.find(_BOM, 1) > 0 or _READ_OTHERWISE.search(data):
+        return True
+    return b"?" in data and (b"[" in data or b"{" in data)
 
 
 def _check_depth(data: bytes) -> None:

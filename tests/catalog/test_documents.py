@@ -102,6 +102,36 @@ def test_an_escaped_surrogate_costs_one_value_and_not_the_document() -> None:
     assert parse_document("x.yaml", data) == yaml.safe_load(data) == {"a": "\ud800", "b": 1}
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a:\tb\n",
+        b"a: 1\n\xef\xbb\xbfb: 2\n",
+        b"a: |#\n  b\n",
+        b"a: [b?]\n",
+        b"a: [1, \n2?]\n",
+        b"a: {b:[1]}\n",
+        b"a: {b:, c}\n",
+        b"a: [1:]\n",
+        b"a: !\n",
+    ],
+)
+def test_what_libyaml_reads_otherwise_is_read_as_safe_load_reads_it(data: bytes) -> None:
+    assert told(data, yaml.SafeLoader) != told(data, yaml.CSafeLoader)
+    try:
+        found = repr(parse_document("x.yaml", data))
+    except DocumentError:
+        found = "refused"
+    assert found == told(data, yaml.SafeLoader)
+
+
+def told(data: bytes, loader: type[yaml.SafeLoader | yaml.CSafeLoader]) -> str:
+    try:
+        return repr(yaml.load(data, Loader=loader))  # noqa: S506 - safe loaders
+    except yaml.YAMLError:
+        return "refused"
+
+
 def test_an_empty_yaml_file_is_none(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(b"")
