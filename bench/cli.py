@@ -18,6 +18,16 @@ from typing import TYPE_CHECKING
 from bench import engine, environment, gate_cli, limits, pagecache
 from bench.arms import serve_wandb
 from bench.compat_command import add_compat_command, compat_command
+from bench.history_command import (
+    REFUSALS,
+    add_history_command,
+    add_history_option,
+    add_trend_command,
+    history_path,
+    keep,
+)
+from bench.history_entries import gate_entry, reproduce_entry
+from bench.instructions_command import add_instructions_command, instructions_command
 from bench.operations import count_operations
 from bench.outcome import WORDS
 from bench.report import markdown, terminal
@@ -65,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.command(options))
     except (TargetsError, ResultError, SubjectError) as error:
         return _complain(error, ExitCode.USAGE)
+    except REFUSALS as error:
+        return _complain(error, ExitCode.NOTHING_MEASURED)
     except DiskSpaceError as error:
         return _complain(error, ExitCode.NOTHING_MEASURED)
     except OSError as error:
@@ -108,6 +120,13 @@ def _parser() -> argparse.ArgumentParser:
     limits.add_arguments(commands.add_parser("limits", help="hold V2 against the floor of the system"))
     _add_run(commands.add_parser("run", help="measure any catalogs on any tree"))
     _add_gate(commands.add_parser("gate", help="compare the working tree with a revision, and judge"))
+    _add_instructions(commands.add_parser("instructions", help="count any catalogs' instructions"))
+    history = commands.add_parser("history", help="list the results that were kept")
+    add_history_command(history, Path(DEFAULT_OUTPUT), _show_formats)
+    _add_formats(history)
+    trend = commands.add_parser("trend", help="show a scenario over commits, and where it changed")
+    add_trend_command(trend, Path(DEFAULT_OUTPUT), _show_formats)
+    _add_formats(trend)
     _add_compat(commands.add_parser("compat", help="search for trees on which catalogs disagree"))
     _add_report(commands.add_parser("report", help="show a stored result again"))
     listing = commands.add_parser("list", help="name profiles, scenarios, subjects and targets")
@@ -132,13 +151,21 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, default=Path(DEFAULT_OUTPUT), metavar="DIR", help=f"default: {DEFAULT_OUTPUT}"
     )
+    add_history_option(parser)
     _add_formats(parser)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     add_run_command(parser, seed=_seed, seconds=_seconds)
     trees_dir = partial(_output_folder, Path(DEFAULT_OUTPUT))
-    parser.set_defaults(command=partial(run_command, trees_dir=trees_dir, show=_show_sections))
+    parser.set_defaults(command=partial(run_command, trees_dir=trees_dir, show=_show_sections, say=_say))
+
+
+def _add_instructions(parser: argparse.ArgumentParser) -> None:
+    add_instructions_command(parser, seed=_seed, seconds=_seconds)
+    trees_dir = partial(_output_folder, Path(DEFAULT_OUTPUT))
+    command = partial(instructions_command, trees_dir=trees_dir, show=_show_sections, say=_say)
+    parser.set_defaults(command=command)
 
 
 def _add_gate(parser: argparse.ArgumentParser) -> None:
@@ -148,6 +175,7 @@ def _add_gate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, default=Path(DEFAULT_OUTPUT), metavar="DIR", help=f"default: {DEFAULT_OUTPUT}"
     )
+    add_history_option(parser)
     _add_formats(parser)
 
 
@@ -202,6 +230,7 @@ def _reproduce(options: argparse.Namespace) -> int:
         _say(line)
     with tempfile.TemporaryDirectory(prefix="ckpt-bench-home-") as home:
         result = reproduce(request, _collaborators(output / RESULT, Path(home)))
+    keep(history_path(options, output), partial(reproduce_entry, result, _PROJECT), _say)
     _show(result, options)
     _say(f"Everything that was measured: {output / RESULT}")
     return result.exit_code if result.exit_code is not None else int(ExitCode.NOTHING_MEASURED)
@@ -233,7 +262,9 @@ def _output_folder(folder: Path) -> Path:
 
 
 def _gate(options: argparse.Namespace) -> int:
-    result = gate_cli.run(options, _output_folder(options.output), _say)
+    output = _output_folder(options.output)
+    result = gate_cli.run(options, output, _say)
+    keep(history_path(options, output), partial(gate_entry, result, Path.cwd()), _say)
     _show_gate(result, options)
     return result.exit_code
 
@@ -241,10 +272,15 @@ def _gate(options: argparse.Namespace) -> int:
 def _show_gate(result: GateResult, options: argparse.Namespace) -> None:
     if options.json:
         _print(_json(result))
-    elif options.markdown:
-        _print(markdown.render_sections(gate_sections(result)))
     else:
-        _show_sections(gate_sections(result))
+        _show_formats(gate_sections(result), options)
+
+
+def _show_formats(chosen: Sequence[Section], options: argparse.Namespace) -> None:
+    if options.markdown:
+        _print(markdown.render_sections(chosen))
+    else:
+        _show_sections(chosen)
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from msgspec.structs import replace as with_changes
 
 from bench.baseline import Baseline, machine_of, removed, stored
 from bench.gate_case import Case, Pairs, Sides
+from bench.gate_instructions import instruction_reasons
 from bench.gate_request import tree_of
 from bench.gate_targets import outcomes, reasons
 from bench.outcome import left_out
@@ -26,8 +27,8 @@ from bench.revision import Side, differences
 from bench.sampling import LEAST_GROUPS
 from bench.scenario import SCENARIOS
 from bench.statistics import group_values
-from bench.verdict import Verdict
-from bench.verdict_file import Benchmark, Cause, GateResult, Reason, Refusal, concluded
+from bench.verdict import ExitCode, Verdict
+from bench.verdict_file import Benchmark, Cause, GateResult, Reason, Refusal, code_of, concluded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from bench.arms import Serve
     from bench.environment import Environment
     from bench.family import Family
+    from bench.gate_instructions import CountInstructions
     from bench.gate_request import GateRequest
     from bench.reproduce import Grow, Measure, Weigh
     from bench.sampling import Final
@@ -72,6 +74,7 @@ class Collaborators:
     decide: Decide
     profile: Callable[[Case], str]
     environment: Callable[[Path], Environment]
+    count_instructions: CountInstructions
     is_cold_possible: Callable[[Path], bool]
     monotonic_s: Callable[[], float]
     publish: Callable[[GateResult], None]
@@ -101,6 +104,7 @@ class _Gate:
             seed=request.seed,
             budget_s=request.budget_s,
             is_quick=request.is_quick,
+            tree=tree_of(request),
         )
 
     def whole(self) -> GateResult:
@@ -155,6 +159,7 @@ class _Gate:
                 equality=tuple(one for case in cases for one in case.equality()),
             )
             self._targets(cases)
+            self._instructions(cases)
             if reference is None and not self._reasons:
                 self._with.keep_baseline(candidate, cases)
 
@@ -317,6 +322,29 @@ class _Gate:
         self._reasons += reasons(judged)
         targets = (*judged, *left_out(self._request.targets, judged))
         self._result = with_changes(self._result, targets=targets)
+
+    def _instructions(self, cases: list[Case]) -> None:
+        """The second witness beside every verdict; it decides only if that was asked for."""
+        asked = self._request.instructions
+        if not asked:
+            return
+        about = {
+            one.about
+            for one in self._reasons
+            if code_of([one]) in {ExitCode.OUTPUTS_DIFFER, ExitCode.NOTHING_MEASURED}
+        }
+        counts = {
+            case.name: change
+            for case in cases
+            if case.sides.reference is not None and case.name not in about
+            if (change := self._with.count_instructions(case)) is not None
+        }
+        benchmarks = tuple(
+            with_changes(one, instructions=counts.get(one.name)) for one in self._result.benchmarks
+        )
+        self._result = with_changes(self._result, benchmarks=benchmarks)
+        if asked == "gate":
+            self._reasons += instruction_reasons(counts)
 
 
 def _interval(final: Final) -> Interval | None:

@@ -27,6 +27,7 @@ from bench.baseline import (
 from bench.family import Family
 from bench.gate import Collaborators, gate
 from bench.gate_case import CANDIDATE, REFERENCE
+from bench.gate_instructions import change_of
 from bench.gate_request import GateRequest, announcement, tree_of
 from bench.profile import ProfileError, difference, profile_of
 from bench.report import junit, markdown
@@ -34,6 +35,7 @@ from bench.report.gate import gate_sections
 from bench.revision import commit_of, default_revision, implementation, revision, working_tree
 from bench.targets import TargetsError, find_pyproject, read_targets
 from bench.trees import grow
+from bench.valgrind import find_cachegrind
 from bench.verdict import DEFAULT_MARGIN
 from bench.verdict_file import WORDS, Refusal
 
@@ -80,6 +82,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quick", action="store_true", help=f"few files, warm only, {QUICK_BUDGET_S:g} s each")
     parser.add_argument("--seed", type=int, default=0, help="draws another tree and other orders (default: 0)")
+    parser.add_argument(
+        "--instructions",
+        choices=("explain", "gate"),
+        nargs="?",
+        const="explain",
+        default="",
+        help="count instructions too, by valgrind: to explain (if nothing follows), or to gate by them",
+    )
 
 
 def run(options: argparse.Namespace, output: Path, say: Callable[[str], None]) -> GateResult:
@@ -99,6 +109,7 @@ def run(options: argparse.Namespace, output: Path, say: Callable[[str], None]) -
         seed=options.seed,
         is_quick=options.quick,
         is_any_callable=_kind(options.against) == "implementation",
+        instructions=options.instructions,
     )
     for line in announcement(request):
         say(line)
@@ -149,6 +160,7 @@ def _collaborators(
         serve=serve_wandb,
         decide=Family,
         profile=_profile,
+        count_instructions=partial(change_of, find=find_cachegrind, say=say),
         environment=look,
         is_cold_possible=pagecache.cold_supported,
         monotonic_s=time.monotonic,

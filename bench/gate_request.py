@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bench.scenario import SETTINGS, V2
 from fixtures.spec import TreeSpec
@@ -24,6 +24,7 @@ class GateRequest:
     """What is to be gated: the scenarios that `pattern` chooses, `budget_s` each, all times within `margin`.
 
     `is_any_callable`: the reference is a callable of somebody's, which knows of no state to be measured in.
+    `instructions`: whether they are counted too, and then explain or decide.
     """
 
     started_at: str
@@ -35,6 +36,7 @@ class GateRequest:
     seed: int = 0
     is_quick: bool = False
     is_any_callable: bool = False
+    instructions: Literal["", "explain", "gate"] = ""
 
     @property
     def spec(self) -> TreeSpec:
@@ -69,6 +71,7 @@ def announcement(request: GateRequest) -> tuple[str, ...]:
     return (
         f"Measures {', '.join(names) or 'nothing'} on {request.spec.checkpoints} checkpoints.",
         f"{request.budget_s:g} s a benchmark, at most {total_s:g} s in all; less where the answer is clear.",
+        *(["Counts instructions after that, some 40 s a benchmark."] if request.instructions else []),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import tempfile
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench import engine, environment
+from bench.history_command import keep
+from bench.history_entries import run_entry
 from bench.run import Ground, Limits, grounds, run, run_sections
 from bench.subject import SubjectError, parse_subject
 from bench.subject_options import HELP, OWN, add_subject_options, subjects_of
@@ -47,16 +50,22 @@ def add_run_command(
     for name, default_s, what in (("--budget", 30.0, "tree"), ("--timeout", 60.0, "call")):
         told = f"seconds a {what} (default: {default_s:g})"
         parser.add_argument(name, type=seconds, default=default_s, metavar="S", help=told)
+    parser.add_argument(
+        "--history", type=Path, metavar="FILE", help="add the ratios to this history (default: none)"
+    )
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
 def run_command(
-    options: argparse.Namespace, *, trees_dir: Callable[[], Path], show: Callable[[Sequence[Section]], None]
+    options: argparse.Namespace,
+    *,
+    trees_dir: Callable[[], Path],
+    show: Callable[[Sequence[Section]], None],
+    say: Callable[[str], None],
 ) -> int:
     """Run it and return the exit code. Raises SubjectError for a request that makes no sense."""
-    *before, last = options.subjects
-    tree = None if _is_subject(last) else _tree(last)
-    options.subjects = [*before, last] if tree is None else before
+    tree, options.subjects = tree_and_subjects(options.subjects)
+    started_at = datetime.now(UTC)
     limits = Limits(options.budget, options.timeout, options.seed)
     results = []
     with contextlib.ExitStack() as stack:
@@ -68,11 +77,20 @@ def run_command(
         specs = profile(options.profile, seed=options.seed)
         drawn: Iterator[Ground] = grounds(specs, trees_dir(), grow) if tree is None else iter([tree])
         results = [one_run(ground) for ground in drawn]
+    code = int(worst(one.exit_code for one in results))
+    begun = started_at.isoformat(timespec="seconds")
+    keep(options.history, partial(run_entry, results, begun, code, options.seed, Path.cwd()), say)
     if options.json:
         print(msgspec.json.format(msgspec.json.encode(results), indent=1).decode())  # noqa: T201 - a command line
     else:
         show(run_sections(results))
-    return int(worst(one.exit_code for one in results))
+    return code
+
+
+def tree_and_subjects(texts: list[str]) -> tuple[Ground | None, list[str]]:
+    """The tree that stands last, if one does, and the subjects. Raises SubjectError for neither."""
+    *before, last = texts
+    return (None, texts) if _is_subject(last) else (_tree(last), before)
 
 
 def _is_subject(text: str) -> bool:

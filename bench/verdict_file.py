@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bench.instructions import InstructionChange
 from bench.result import EqualityOutcome, Interval, ResultError, TargetOutcome
 from bench.verdict import ExitCode, worst
 
@@ -29,6 +30,8 @@ class Cause(StrEnum):
     TARGET_MISSED = "target missed"
     OUTPUTS_DIFFER = "outputs differ"
     TREE_WRITTEN = "tree written to"
+    MORE_INSTRUCTIONS = "more instructions"
+    NOT_COUNTED = "instructions not counted"
     UNCLEAR = "inconclusive"
     TARGET_UNCLEAR = "target inconclusive"
     TARGET_NOT_MEASURED = "target not measured"
@@ -63,6 +66,7 @@ class Cause(StrEnum):
 
 _CODES = {
     Cause.SLOWER: ExitCode.MISSED,
+    Cause.MORE_INSTRUCTIONS: ExitCode.MISSED,
     Cause.TARGET_MISSED: ExitCode.MISSED,
     Cause.OUTPUTS_DIFFER: ExitCode.OUTPUTS_DIFFER,
     Cause.TREE_WRITTEN: ExitCode.OUTPUTS_DIFFER,
@@ -108,7 +112,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     """One scenario's verdict; `ratio` is candidate to reference, above 1 is slower.
 
     `noise_floor` is the change that the same code on both sides may have shown, `smallest_detectable` the
-    smallest one that this run would have told from none, both as shares.
+    smallest one that this run would have told from none, both as shares. `instructions` is the second
+    witness, where it was asked for.
     """
 
     name: str
@@ -125,6 +130,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     elapsed_s: float = 0.0
     remarks: tuple[str, ...] = ()
     profile: str = ""
+    instructions: InstructionChange | None = None
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +150,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     budget_s: float
     is_quick: bool = False
+    tree: dict[str, Any] = {}
     benchmarks: tuple[Benchmark, ...] = ()
     targets: tuple[TargetOutcome, ...] = ()
     equality: tuple[EqualityOutcome, ...] = ()

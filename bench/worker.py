@@ -23,6 +23,7 @@ import msgspec
 from bench.subject_host import AnswerError, ClockError, SubjectError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -213,14 +214,24 @@ class Worker:
         self._received = bytearray()
 
     @classmethod
-    def start(cls, subject: Subject, *, hash_seed: int, timeout_s: float = DEFAULT_TIMEOUT_S) -> Self:
+    def start(
+        cls,
+        subject: Subject,
+        *,
+        hash_seed: int,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        launcher: Sequence[str] = (),
+        inherited: Mapping[str, str] | None = None,
+    ) -> Self:
         """Start a process under a fixed hash seed (0 to 2^32-1) and load the subject in it, timed.
 
-        Raises SubjectError where the subject cannot be resolved there, besides what every request raises.
+        `launcher` is a command that runs the interpreter's. `inherited` stands for this process's own
+        environment where it is given. Raises SubjectError where the subject cannot be resolved there,
+        besides what every request raises.
         """
         log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker lives
         try:
-            process = _spawn(subject, hash_seed, log)
+            process = _spawn(subject, hash_seed, log, launcher, os.environ if inherited is None else inherited)
         except OSError as error:
             log.close()
             raise WorkerCrashed(
@@ -254,6 +265,10 @@ class Worker:
     def input_output(self, call: Call) -> InputOutput | None:
         """What one call read, which is not timed; None where the system does not tell."""
         return msgspec.convert(self._ask("input_output", call), InputOutput | None)
+
+    def apart(self, call: Call, *, is_called: bool) -> int:
+        """Prepare, and call once if `is_called`, in a copy of the process that ends then: the copy's number."""
+        return int(self._ask("apart", call, is_called=is_called)["process"])
 
     def close(self) -> None:
         """End the process: kindly, and after five seconds by force. Ending twice is harmless."""
@@ -290,9 +305,10 @@ class Worker:
             }
         )
 
-    def _ask(self, request: str, call: Call) -> Any:
+    def _ask(self, request: str, call: Call, **more: bool) -> Any:
         names = list(call.config_filenames)
-        return self._request({"do": request, "outputs_dir": str(call.outputs_dir), "config_filenames": names})
+        asked = {"do": request, "outputs_dir": str(call.outputs_dir), "config_filenames": names}
+        return self._request(asked | more)
 
     def _request(self, request: dict[str, Any]) -> Any:
         try:
@@ -361,12 +377,14 @@ class Worker:
         self._process.wait()
 
 
-def _spawn(subject: Subject, hash_seed: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _spawn(
+    subject: Subject, hash_seed: int, log: IO[bytes], launcher: Sequence[str], around: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     # The user's own W&B settings would decide what a subject is told, and might lead it to the real server.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    inherited = {name: value for name, value in around.items() if not name.startswith("WANDB_")}
     environment = {**inherited, **subject.environment, "PYTHONHASHSEED": str(hash_seed)}
     return subprocess.Popen(
-        [subject.python, "-c", _HOST, _HOST_FOLDER],
+        [*launcher, subject.python, "-c", _HOST, _HOST_FOLDER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

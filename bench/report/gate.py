@@ -5,16 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.figures import NONE, printable
+from bench.instructions import UNSEEN
 from bench.report.sections import Section, flat, targets_section
 
 if TYPE_CHECKING:
+    from bench.instructions import InstructionChange
     from bench.report.sections import Cell
     from bench.verdict_file import Benchmark, GateResult
 
 
 def gate_sections(result: GateResult) -> tuple[Section, ...]:
     """All that a gate's report shows, in its order, the verdict last; text is safe to print."""
-    return (_compared(result), *_targets(result), _conditions(result), *_profiles(result), _verdict(result))
+    return (
+        _compared(result),
+        *_targets(result),
+        *_instructions(result),
+        _conditions(result),
+        *_profiles(result),
+        _verdict(result),
+    )
 
 
 def _compared(result: GateResult) -> Section:
@@ -60,6 +69,31 @@ def _percent(share: float | None) -> str:
 
 def _targets(result: GateResult) -> tuple[Section, ...]:
     return (targets_section(result.targets),) if result.targets else ()
+
+
+def _instructions(result: GateResult) -> tuple[Section, ...]:
+    counted = [(one.name, one.instructions) for one in result.benchmarks if one.instructions is not None]
+    if not counted:
+        return ()
+    untold = dict.fromkeys(printable(change.told) for _, change in counted if change.told)
+    return (
+        Section(
+            "Second witness: instructions of a call",
+            ("benchmark", "candidate", "reference", "x reference", "verdict"),
+            tuple(
+                ((printable(name),), *instruction_cells(change), (change.verdict,)) for name, change in counted
+            ),
+            (*untold, UNSEEN),
+            wordy=("verdict",),
+        ),
+    )
+
+
+def instruction_cells(change: InstructionChange) -> tuple[Cell, Cell, Cell]:
+    """Both counts and their ratio."""
+    counts = (NONE if one is None else f"{one:,}" for one in (change.candidate, change.reference))
+    first, second = counts
+    return (first,), (second,), (NONE if change.ratio is None else f"{change.ratio:.4f}",)
 
 
 def _conditions(result: GateResult) -> Section:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .answers import NO_MAP, digest_of, plain_answer, records_of
-from .calls import Timed, process_tree_time_ns, timed_call
+from .apart import apart
+from .calls import Timed, process_tree_time_ns, read_fields, timed_call
 from .command import Command
 from .errors import AnswerError, ClockError, SubjectError
 from .field_map import FieldMap
@@ -106,6 +107,17 @@ class SubjectHost:
     def input_output(self, outputs_dir: str, config_filenames: list[str]) -> dict[str, int] | None:
         """What one call read."""
         return input_output_of(lambda: self._consumed(outputs_dir, config_filenames))
+
+    def apart(self, outputs_dir: str, config_filenames: list[str], is_called: bool) -> dict[str, int]:
+        """Prepare, and call once if asked, in a copy of this process that ends right after it."""
+        self._last = None
+
+        def work() -> None:
+            self.prepare(outputs_dir, config_filenames)
+            if is_called:
+                read_fields(self._consumed(outputs_dir, config_filenames), self._field_map.first_steps)
+
+        return {"process": apart(work)}
 
     def _consumed(self, outputs_dir: str, config_filenames: list[str]) -> list[Any]:
         return list(records_of(self._loaded(Path(outputs_dir), tuple(config_filenames)), self._field_map))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bench.baseline import Baseline
     from bench.environment import Environment
     from bench.gate_case import Case
+    from bench.instructions import InstructionChange
     from bench.measurement import Arm
     from bench.trees import Variant
     from bench.verdict_file import GateResult
@@ -137,6 +138,8 @@ class World:
     stored: list[Sequence[Case]] = field(default_factory=list)
     profiled: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    counted: list[str] = field(default_factory=list)
+    instructions: InstructionChange | None = None
     clock_s: float = 0.0
     written: str | None = None
 
@@ -168,6 +171,7 @@ class World:
             decide=self.decide or (lambda names, **_: StandInFamily(names, self.finals, self.groups)),
             profile=self._profile,
             environment=lambda _: cast("Environment", StandInEnvironment(**self.machine)),
+            count_instructions=self._count_instructions,
             is_cold_possible=lambda _: self.is_cold_possible,
             monotonic_s=self._monotonic_s,
             publish=self._publish,
@@ -190,6 +194,10 @@ class World:
     def _monotonic_s(self) -> float:
         self.clock_s += 1.0
         return self.clock_s
+
+    def _count_instructions(self, case: Case) -> InstructionChange | None:
+        self.counted.append(case.name)
+        return self.instructions
 
     def _profile(self, case: Case) -> str:
         self.profiled.append(case.name)
