@@ -110,7 +110,7 @@ def _is_revision(result: GateResult) -> bool:
 
 
 def _is_compared(one: Benchmark) -> bool:
-    return one.verdict in {*Verdict}
+    return one.verdict in {verdict.value for verdict in Verdict}
 
 
 def _row_ratios(row: Row, tree: Mapping[str, Any]) -> Iterator[Ratio]:

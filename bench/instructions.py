@@ -41,7 +41,7 @@ LEAST_CHANGE = 0.005
 
 WARM_UPS = 2
 CALLS = 5
-"""Of which the median counts: now and then a call meets what others left, such as a table that grows."""
+"""Of which the median counts: now and then one meets what others left, such as a table that grows."""
 
 HASH_SEED = 0
 TIMEOUT_S = 600.0

@@ -1,4 +1,4 @@
-"""The statistical claim about trends, by a small simulation; `python -m bench.change_rates` makes the large one."""
+"""The statistical claim about trends, by a small simulation; `bench.change_rates` makes the large one."""
 
 from __future__ import annotations
 

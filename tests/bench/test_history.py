@@ -45,7 +45,8 @@ def test_the_same_result_counts_once(tmp_path: Path) -> None:
 
 def test_two_writers_lose_no_row(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from bench.history import add; from tests.bench.histories import entry\n"
+        "import sys\nfrom pathlib import Path\nfrom bench.history import add\n"
+        "from tests.bench.histories import entry\n"
         "for number in range(20): add(Path(sys.argv[1]), [entry(int(sys.argv[2]) + number)])"
     )
     path = tmp_path / "h"
@@ -69,7 +70,7 @@ def test_another_version_is_refused_with_the_remedy_and_left_alone(tmp_path: Pat
         connection.execute(f"pragma user_version = {SCHEMA_VERSION + 1}")
     before = path.read_bytes()
     for use in (lambda: read(path), lambda: add(path, [entry(2)])):
-        with pytest.raises(HistoryError, match="expected schema version 1, found 2; .*move it aside"):
+        with pytest.raises(HistoryError, match=r"expected schema version 1, found 2; .*move it aside"):
             use()
     assert path.read_bytes() == before
 
@@ -91,7 +92,7 @@ def test_a_damaged_file_is_refused_and_left_alone(content: bytes, tmp_path: Path
     path = tmp_path / "h"
     path.write_bytes(content)
     for use in (lambda: read(path), lambda: add(path, [entry(1)])):
-        with pytest.raises(HistoryError, match="expected a history .*move the file aside"):
+        with pytest.raises(HistoryError, match=r"expected a history .*move the file aside"):
             use()
     assert path.read_bytes() == content
 
@@ -107,7 +108,7 @@ def test_an_empty_file_is_no_history_to_read_and_becomes_one_when_written(tmp_pa
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(HistoryError, match="expected a history that can be written, found .*--history"):
+    with pytest.raises(HistoryError, match=r"expected a history that can be written, found .*--history"):
         add(tmp_path / "file" / "h", [entry(1)])
 
 
