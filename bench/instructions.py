@@ -58,7 +58,7 @@ _ALIKE = (
     "glibc.malloc.mmap_max=1000000",
     "glibc.malloc.tcache_count=0",
 )
-"""Settings of glibc (others pass over them) without which the same work differs by up to 3 % between layouts."""
+"""Settings of glibc (others pass over them); without them the same work differs by up to 3 %."""
 
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
 

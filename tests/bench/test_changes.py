@@ -38,13 +38,15 @@ def test_a_drift_is_one_change_from_its_first_commit_to_its_last() -> None:
 
 def test_a_drift_that_goes_on_says_so() -> None:
     (change,) = find_changes(series((40, 20, 0), sd=0.001)).changes
-    assert (change.kind, change.last, change.is_open) == ("drift", pytest.approx(59, abs=1), True)
+    assert (change.kind, change.is_open) == ("drift", True)
+    assert change.last == pytest.approx(59, abs=1)
 
 
 def test_a_long_series_is_looked_at_coarsely_and_then_closely() -> None:
     (change,) = find_changes(series((300, 20, 300), sd=0.002)).changes
     assert change.kind == "drift"
-    assert (change.first, change.last) == (pytest.approx(300, abs=3), pytest.approx(319, abs=3))
+    assert change.first == pytest.approx(300, abs=3)
+    assert change.last == pytest.approx(319, abs=3)
 
 
 def test_there_and_back_again_are_two_steps() -> None:
