@@ -32,7 +32,7 @@ def history_sections(entries: Sequence[Entry], place: str, note: str = "") -> tu
             ("begun", "command", "commit", "reference", "results", "exit code"),
             tuple(_entry_row(one) for one in entries[-_SHOWN:]),
             (
-                f"{len(entries)} results in {printable(place)}"
+                f"{_counted(len(entries), 'result')} in {printable(place)}"
                 f"{f', the newest {_SHOWN} shown' if len(entries) > _SHOWN else ''}.",
                 f"Scenarios: {counted or 'none yet; `ckpt-bench gate` and `ckpt-bench reproduce` add theirs'}.",
                 *([note] if note else []),
@@ -40,6 +40,10 @@ def history_sections(entries: Sequence[Entry], place: str, note: str = "") -> tu
             wordy=("reference",),
         ),
     )
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"
 
 
 def _entry_row(entry: Entry) -> tuple[tuple[str, ...], ...]:
@@ -66,7 +70,7 @@ def _overview(trend: Trend) -> Section:
     ratios = [one.ratio for one in trend.points]
     seen = "" if smallest is None else f" A step of {100 * smallest:.2f} % shows ten commits later."
     return Section(
-        f"{printable(trend.scenario)} over {len(trend.points)} commits",
+        f"{printable(trend.scenario)} over {_counted(len(trend.points), 'commit')}",
         lines=(
             _sparkline(ratios),
             f"time over that of {printable(trend.reference)}: {min(ratios):.4g} to {max(ratios):.4g}, now "
@@ -85,6 +89,8 @@ def _sparkline(ratios: Sequence[float]) -> str:
 def _changes(trend: Trend) -> Section:
     found = trend.changes.changes
     none = f"No change of {100 * trend.least_change:g} % or more." if not found else ""
+    if trend.changes.smallest_step is None:
+        none = "Not looked for: there are too few commits."
     return Section(
         "Changes",
         ("kind", "from", "to", "change", "95 % interval"),

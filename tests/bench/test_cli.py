@@ -206,4 +206,4 @@ def test_a_real_run_measures_and_agrees(tmp_path: Path, capsys: pytest.CaptureFi
     assert code in {0, 1}
     assert code == result.exit_code
     assert f"Exit code {code}" in shown
-    assert sorted(os.listdir(tmp_path / ".ckpt-bench")) == [".gitignore", "result.json"]
+    assert sorted(os.listdir(tmp_path / ".ckpt-bench")) == [".gitignore", "history.sqlite", "result.json"]

@@ -112,3 +112,10 @@ def test_an_entry_that_cannot_be_made_is_a_warning(tmp_path: Path) -> None:
     said: list[str] = []
     keep(tmp_path / "h", broken, said.append)  # type: ignore[arg-type]  # it returns nothing
     assert said == ["Warning: not added to the history: no entry"]
+
+
+def test_one_commit_alone_has_no_changes_looked_for(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["trend", "sidecars-warm", "--history", str(filled(tmp_path / "h", commits=1))]) == 0
+    told = capsys.readouterr().out
+    assert "sidecars-warm over 1 commit\n" in told
+    assert "Not looked for: there are too few commits." in told
