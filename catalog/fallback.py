@@ -48,6 +48,8 @@ class RunAsker:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     deadline_s: float = 10.0
     _local: dict[str, tuple[LocalRun, ...]] = field(default_factory=dict)
+    _matches: dict[tuple[str, str | None], LocalRun | None] = field(default_factory=dict)
+    _local_records: dict[tuple[str, bool], RunRecord] = field(default_factory=dict)
     _access: Access | None = None
 
     def ask(self, wanting: Sequence[Evidence]) -> dict[str, int]:
@@ -109,18 +111,30 @@ class RunAsker:
         experiment = _experiment_folder(evidence.folder)
         places = self._places(evidence, experiment)
         evidence.depend(*(os.path.join(place, name) for place in places for name in _WANDB_FOLDERS))
-        key = "\0".join(places)
-        if key not in self._local:
-            self._local[key] = _find(places)
         run_id = reference.run_id.rpartition("/")[2] if reference else None
-        return match_local_run(self._local[key], run_id=run_id, experiment_name=experiment)
+        if (experiment, run_id) not in self._matches:
+            runs = [run for place in places for run in self._runs_at(place)]
+            found = match_local_run(runs, run_id=run_id, experiment_name=experiment)
+            self._matches[experiment, run_id] = found
+        return self._matches[experiment, run_id]
+
+    def _runs_at(self, place: str) -> tuple[LocalRun, ...]:
+        """The runs that stand at one place, looked for once: most places are those of many experiments."""
+        from catalog.wandb_local import find_local_runs
+
+        if place not in self._local:
+            self._local[place] = find_local_runs((place,))
+        return self._local[place]
 
     def _read_local_run(self, run: LocalRun, evidence: Evidence) -> None:
         """Take over what a run's own folder says; the answer then depends on its files."""
         from catalog.wandb_local import read_local_run
 
         evidence.depend(*run.files)
-        _fill(evidence, read_local_run(run, with_history=_has_moment(evidence)))
+        key = (run.folder, _has_moment(evidence))
+        if key not in self._local_records:
+            self._local_records[key] = read_local_run(run, with_history=key[1])
+        _fill(evidence, self._local_records[key])
 
     def _reference_of(self, run: LocalRun, evidence: Evidence) -> _Reference | None:
         """The run that a folder's name tells, where its server can be asked and need know of it."""
@@ -150,14 +164,6 @@ class RunAsker:
         if chosen := self.environ.get("WANDB_DIR"):
             places.append(os.path.abspath(chosen))
         return tuple(dict.fromkeys(places))
-
-
-def _find(places: tuple[str, ...]) -> tuple[LocalRun, ...]:
-    if not any(os.path.isdir(os.path.join(place, name)) for place in places for name in _WANDB_FOLDERS):
-        return ()
-    from catalog.wandb_local import find_local_runs
-
-    return find_local_runs(places)
 
 
 def _experiment_folder(folder: str) -> str:

@@ -74,7 +74,7 @@ def match_local_run(runs: Iterable[LocalRun], *, run_id: str | None, experiment_
     By id where one is known. Else by the time stamps in the two folders' names, which must lie within
     `NEAR_S` seconds of each other, and exactly one run that near.
     """
-    known = sorted(runs, key=lambda run: (run.started_at, run.folder))
+    known = list(runs)
     if run_id is None:
         started_at = _stamp_in(experiment_name)
         if started_at is None:
@@ -83,7 +83,9 @@ def match_local_run(runs: Iterable[LocalRun], *, run_id: str | None, experiment_
         if len(near) != 1:
             return None
         run_id = near.pop()
-    starts = [run for run in known if run.run_id == run_id]
+    starts = sorted(
+        (run for run in known if run.run_id == run_id), key=lambda run: (run.started_at, run.folder)
+    )
     return replace(starts[-1], earlier=tuple(starts[:-1])) if starts else None
 
 

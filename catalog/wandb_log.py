@@ -9,6 +9,9 @@ after a header of 7 bytes and with plain CRC-32 sums; each record is a protocol 
 from __future__ import annotations
 
 import json
+import os
+import re
+import stat
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_LOG_BYTES: Final = 64 * 1024 * 1024
+MAX_RECORDS: Final = 500_000
 
 _HEADER: Final = b":W&B\xe1\xbe\x00"
 _BLOCK_BYTES: Final = 32768
@@ -33,6 +37,8 @@ _UPDATE, _REMOVE = 1, 2
 _KEY, _NESTED_KEY, _VALUE_JSON = 1, 2, 16
 
 _HISTORY_KEYS: Final = frozenset({STEP_KEY, EPOCH_KEY}.union(*METRIC_GROUPS))
+# Most items of most rows are others: they need not be taken apart to be passed over.
+_MAY_BE_WANTED: Final = re.compile(b"|".join(re.escape(key.encode()) for key in sorted(_HISTORY_KEYS)))
 
 Message = dict[int, list[bytes]]
 
@@ -41,7 +47,8 @@ Message = dict[int, list[bytes]]
 class RunLog:
     """What a log tells: the run's config, its summary, and its history at the metrics' and steps' keys.
 
-    `is_whole` is false where the file is larger than `MAX_LOG_BYTES`, and the rest of it was not read.
+    `is_whole` is false where the file is larger than `MAX_LOG_BYTES`, or holds more than `MAX_RECORDS`, and the
+    rest of it was not read.
     """
 
     config: dict[str, Any] = field(default_factory=dict)
@@ -72,7 +79,7 @@ class RunLog:
     def _add_row(self, row: bytes) -> None:
         logged = {
             path[0]: value
-            for path, value in map(_item, _parse(row).get(_UPDATE, ()))
+            for path, value in map(_item, filter(_MAY_BE_WANTED.search, _parse(row).get(_UPDATE, ())))
             if len(path) == 1 and path[0] in _HISTORY_KEYS
         }
         if logged:
@@ -81,16 +88,27 @@ class RunLog:
 
 def read_run_log(path: str) -> RunLog:
     """What stands in a log up to its end, or to where it is damaged or half written. Raises `OSError`."""
-    with open(path, "rb") as stream:
-        data = stream.read(MAX_LOG_BYTES + 1)
+    data = _read(path)
     log = RunLog(is_whole=len(data) <= MAX_LOG_BYTES)
     try:
-        for record in _records(data[:MAX_LOG_BYTES]):
+        for number, record in enumerate(_records(data[:MAX_LOG_BYTES])):
+            if number == MAX_RECORDS:
+                log.is_whole = False
+                break
             log.add(record)
     except (ValueError, RecursionError):
         pass  # A run that was killed leaves such an end; what stands before it is sound.
     log.config.pop("_wandb", None)
     return log
+
+
+def _read(path: str) -> bytes:
+    """The file's bytes, `MAX_LOG_BYTES + 1` of them at most; none where it is no regular file."""
+    # Without O_NONBLOCK a pipe would block for ever.
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            return b""
+        return stream.read(MAX_LOG_BYTES + 1)
 
 
 def _records(data: bytes) -> Iterator[bytes]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from catalog import cli, wandb_local
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
 from catalog.fallback import EXPIRES_NS
 from catalog.filesystem import SETTLING_NS, FileSystem
 from catalog.store import CatalogCache
+from catalog.wandb_local import LocalRun, read_local_run
 from fixtures.runs import Run
 from fixtures.wandb_faults import Fault
 from fixtures.wandb_schema import Schema
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Problem
+    from catalog.run_records import RunRecord
 
 ROWS = tuple(
     {"epoch": epoch, "trainer/global_step": 10 * epoch - 1, "val/hmean": epoch / 100} for epoch in range(1, 10)
@@ -254,3 +257,35 @@ def test_a_local_run_answers_without_a_key_and_one_that_appears_is_noticed(
     assert (entry.hmean, entry.provenance["hmean"], entry.has_metadata) == (0.5, "wandb-summary", True)
     write(files / "wandb-summary.json", {"val/hmean": 0.6})
     assert place.build().entries[0].hmean == 0.6
+
+
+def test_a_runs_own_folder_is_read_once_for_all_its_checkpoints(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    for epoch in (1, 2, 3):
+        place.add("one", epoch, wandb_run_id="team/ocr/abcd1234")
+    name = "run-20250101_101012-abcd1234"
+    write(place.root / "outputs" / "wandb" / name / "files" / "wandb-summary.json", {"val/recall": 0.75})
+    read: list[str] = []
+
+    def count(run: LocalRun, *, with_history: bool) -> RunRecord:
+        read.append(run.run_id)
+        return read_local_run(run, with_history=with_history)
+
+    monkeypatch.setattr(wandb_local, "read_local_run", count)
+    assert [entry.recall for entry in place.build()] == [0.75] * 3
+    assert read == ["abcd1234"]
+
+
+def test_control_characters_of_a_server_reach_no_terminal(
+    place: Place, server: WandbServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steering = "pan\x1b[2J\x9b31m\u202e"
+    server.schema = Schema((replace(RUN, config={"model": {"architecture": steering}}),))
+    place.add("one", 3, wandb_run_id="team/ocr/abcd1234", model=None)
+    assert [entry.architecture for entry in place.build()] == [steering]
+    assert cli.main(["list", str(place.root / "outputs")]) == 0
+    shown = capsys.readouterr().out
+    assert r"pan\u001b[2J\u009b31m\u202e" in shown
+    assert all(line.isprintable() for line in shown.splitlines())

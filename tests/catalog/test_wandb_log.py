@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -138,8 +139,9 @@ def test_a_changed_byte_never_becomes_a_wrong_value(tmp_path: Path) -> None:
     "record",
     [
         b"\xff" * 20,
-        told(2, told(1, b"")),
-        told(2, told(1, told(1, b"\xff") + told(16, "1"))),
+        told(2, told(1, told(1, "epoch") + told(16, "{"))),
+        told(3, told(1, b"")),
+        told(3, told(1, told(1, b"\xff") + told(16, "1"))),
         told(3, told(1, told(1, "k") + told(16, "{"))),
         told(3, told(1, told(1, "k") + told(16, "[" * 100_000))),
         b"\x13",
@@ -164,3 +166,20 @@ def test_the_summary_of_a_log_that_was_not_read_to_its_end_is_not_the_last(
     assert log.last_summary == {}
     assert log.history == ROWS[:2]
     assert log.config["model"] == {"architecture": "dbnet"}
+
+
+def test_of_too_many_records_the_first_are_read_and_no_summary_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wandb_log, "MAX_RECORDS", 2)
+    log = read(tmp_path, log_of(summary({"epoch": 1}), *map(history, ROWS)))
+    assert log.history == ROWS[:1]
+    assert log.summary == {"epoch": 1}
+    assert log.last_summary == {}
+
+
+def test_a_pipe_or_a_device_in_the_place_of_a_log_holds_nothing_and_blocks_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    assert read_run_log(str(tmp_path / "pipe")) == RunLog()
+    assert read_run_log(str(tmp_path / "device")) == RunLog()
