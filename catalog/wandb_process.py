@@ -83,7 +83,8 @@ class WorkerProcess:
             raise WorkerEndedError from error
         while True:
             try:
-                answer = self._answers.get(timeout=max(0.0, until_s - time.monotonic()))
+                left_s = until_s - time.monotonic()
+                answer = self._answers.get(timeout=min(max(0.0, left_s), threading.TIMEOUT_MAX))
             except queue.Empty:
                 raise TimeoutError from None
             if answer is None:

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from catalog.records import printable
 from catalog.run_ids import RunId
 from catalog.run_records import METRIC_GROUPS, RunRecord, plain_config, plain_summary
 from catalog.wandb_credentials import find_access
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 DEADLINE_S: Final = 10.0
 
 _NETWORK_REMEDY: Final = "check the network and WANDB_BASE_URL, or build without W&B"
+_SETTINGS_REMEDY: Final = "correct WANDB_API_KEY, or whichever WANDB_ variable or setting is meant"
 _LATER_REMEDY: Final = "try again later, or build without W&B"
 _REMEDIES: Final = {
     401: "set WANDB_API_KEY to a valid key, or run `wandb login`",
@@ -82,20 +84,23 @@ def fetch_runs(
 
 @dataclass(slots=True)
 class _Collected:
-    """What has arrived so far. `secrets` must never be shown."""
+    """What has arrived so far. `secrets` must never be shown.
+
+    `is_sound`: nothing went wrong but what the server answered, so that the worker may be asked again.
+    """
 
     secrets: tuple[str, ...]
     runs: dict[RunId, RunRecord] = field(default_factory=dict)
     failures: dict[RunId, RunFailure] = field(default_factory=dict)
     histories: set[RunId] = field(default_factory=set)
     is_late: bool = False
+    is_sound: bool = True
 
     def take(self, answer: Mapping[str, Any]) -> None:
         """Keep one answer of the worker."""
         if "failed" in answer:
-            status = answer["status"]
-            remedy = _LATER_REMEDY if status >= 500 else _REMEDIES.get(status, _NETWORK_REMEDY)
-            self.fail((RunId(*one) for one in answer["failed"]), answer["found"], remedy)
+            self.is_sound = self.is_sound and answer["status"] > 0
+            self.fail((RunId(*one) for one in answer["failed"]), answer["found"], _remedy(answer))
             return
         run_id = RunId(*answer["run"])
         if "rows" in answer:
@@ -105,7 +110,7 @@ class _Collected:
             )
         else:
             self.runs[run_id] = RunRecord(
-                state=answer["state"] or "unknown",
+                state=answer["state"] if isinstance(answer["state"], str) else "unknown",
                 config=plain_config(answer["config"]),
                 summary=plain_summary(answer["summaryMetrics"]),
             )
@@ -114,7 +119,7 @@ class _Collected:
         """Note what went wrong, in one line of bounded length."""
         for secret in self.secrets:
             found = found.replace(secret, "***")
-        found = " ".join(found.split())[:200]
+        found = printable(" ".join(found.split())[:200])
         for run_id in run_ids:
             self.failures.setdefault(run_id, RunFailure(run_id=run_id, found=found, remedy=remedy))
 
@@ -131,6 +136,13 @@ class _Collected:
         else:
             self.fail(unheard, "no such run", "correct the run's id, entity and project")
             self.fail(untold, "no history that the client can read", _LATER_REMEDY)
+
+
+def _remedy(answer: Mapping[str, Any]) -> str:
+    status = answer["status"]
+    if answer["refused"]:
+        return _SETTINGS_REMEDY
+    return _LATER_REMEDY if status >= 500 else _REMEDIES.get(status, _NETWORK_REMEDY)
 
 
 def _secrets(key: str) -> tuple[str, ...]:
@@ -154,11 +166,12 @@ def _ask(
     except TimeoutError:
         collected.is_late = True
     except (OSError, WorkerEndedError) as error:
-        found = f"the process that asks W&B ended: {error}"
+        found = f"the process that asks W&B ended {error}".strip()
         collected.fail((RunId(*one) for one in question["runs"]), found, "check that `import wandb` works")
     else:
-        workers.put(worker)
-        return
+        if collected.is_sound:
+            workers.put(worker)
+            return
     if worker is not None:
         worker.close()
 

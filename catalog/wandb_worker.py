@@ -6,7 +6,8 @@ because the client's helper may keep retrying for minutes, and only a process ca
 One JSON document a line each way. A question holds `runs`, each as [entity, project, id], those of
 them whose `history` is wanted, and in `metrics` at which groups of keys. Answers hold, as they arrive,
 `run` with `state`, `config`, `summaryMetrics`; or `run` with history `rows`; or `failed` (runs), `found` (what
-happened) and `status` (that of HTTP, 0 where there was none); at last `done`.
+happened), `status` (that of HTTP, 0 where there was none) and whether the client `refused` to ask at all; at
+last `done`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ import os
 import queue
 import re
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from wandb.apis.public import Api, Run, Runs
 
@@ -33,6 +34,10 @@ Node = dict[str, Any]
 
 IDLE_S: Final = 60.0
 RUNS_A_REQUEST: Final = 250
+MAX_ANSWER_CHARACTERS: Final = 8 * 1024 * 1024
+MAX_MEMORY_BYTES: Final = 2 * 1024**3
+"""What this process, and the client's helper, may hold each: a server's answer can be of any length."""
+
 SAMPLES: Final = 10_000
 _STEP_KEYS: Final = ("trainer/global_step", "epoch")
 _HTTP_STATUS: Final = re.compile(r"\bHTTP (\d{3})\b")
@@ -47,6 +52,7 @@ class Conversation:
     def __init__(self, answers: IO[str]) -> None:
         self._answers = answers
         self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
         self._api: Api | None = None
 
     def answer(self, question: Mapping[str, Any]) -> None:
@@ -55,14 +61,16 @@ class Conversation:
         history = {tuple(name) for name in question["history"]}
         try:
             api = self._client(names[0][0])
+        except ImportError:
+            raise  # without the package this process is of no use
         except Exception as error:  # noqa: BLE001 - whatever the client raises is an answer too
-            self._fail(names, error)
+            self._fail(names, error, is_refused=_is_refused(error))
         else:
-            with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-                pages = [pool.submit(self._ask_runs, api, chunk) for chunk in _chunks(names)]
-                for name, node, run in [found for page in pages for found in page.result()]:
-                    if name in history:
-                        pool.submit(self._ask_history, name, node, run, question["metrics"])
+            asked = [
+                self._pool.submit(self._ask_runs, api, chunk, history, question["metrics"])
+                for chunk in _chunks(names)
+            ]
+            wait([one for chunk in asked for one in chunk.result()])
         self._say({"done": True})
 
     def _client(self, entity: str) -> Api:
@@ -71,27 +79,31 @@ class Conversation:
         self._api.flush()  # type: ignore[no-untyped-call] # the package leaves it without annotations
         return self._api
 
-    def _ask_runs(self, api: Api, names: Sequence[Name]) -> list[tuple[Name, Node, Run]]:
-        """Send the runs of one project; returns those that were found with the client's objects."""
+    def _ask_runs(
+        self, api: Api, names: Sequence[Name], history: Container[Name], metrics: Sequence[Sequence[str]]
+    ) -> list[Future[None]]:
+        """Send the runs of one project page by page; returns the histories that are on their way meanwhile."""
         entity, project, _ = names[0]
         ids = [name[2] for name in names]
         wanted = dict(zip(ids, names, strict=True))
-        found: list[tuple[Name, Node]] = []
-        objects: dict[str, Run] = {}
+        asked: list[Future[None]] = []
         try:
             runs = api.runs(f"{entity}/{project}", {"name": {"$in": ids}}, per_page=len(ids), lazy=False)
             for page in _pages(runs):
                 new = [(wanted.pop(node["name"]), node) for node in page if node["name"] in wanted]
-                for name, node in new:
-                    self._say_run(name, node)
-                found += new
+                self._say(*(_told(name, node) for name, node in new))
+                objects = {run.id: run for run in runs.objects}
+                asked += [
+                    self._pool.submit(self._ask_history, name, node, objects[name[2]], metrics)
+                    for name, node in new
+                    if name in history and name[2] in objects
+                ]
                 # A server may claim further pages for ever: only pages that tell something are followed.
                 if not wanted or not new:
                     break
-            objects = {run.id: run for run in runs.objects}
         except Exception as error:  # noqa: BLE001 - see `answer`
             self._fail(wanted.values(), error)
-        return [(name, node, objects[name[2]]) for name, node in found if name[2] in objects]
+        return asked
 
     def _ask_history(self, name: Name, node: Node, run: Run, metrics: Sequence[Sequence[str]]) -> None:
         """Send the rows in which any of the metrics was logged, all of them."""
@@ -105,21 +117,42 @@ class Conversation:
         except Exception as error:  # noqa: BLE001 - see `answer`
             self._fail([name], error)
 
-    def _say_run(self, name: Name, node: Node) -> None:
-        told = {key: node.get(key) for key in ("state", "config", "summaryMetrics")}
-        self._say({"run": name, **told})
-
-    def _fail(self, names: Iterable[Name], error: Exception) -> None:
+    def _fail(self, names: Iterable[Name], error: Exception, *, is_refused: bool = False) -> None:
         status = _status(error)
-        found = str(error).rpartition("while retrying: ")[2]
+        found = str(error).rpartition("while retrying: ")[2] or type(error).__name__
         if status and not found.startswith("HTTP "):
             found = f"HTTP {status}: {found}"
-        self._say({"failed": list(names), "status": status, "found": found})
+        self._say({"failed": list(names), "status": status, "refused": is_refused, "found": found[:4096]})
 
-    def _say(self, answer: Mapping[str, Any]) -> None:
+    def _say(self, *answers: Node) -> None:
+        lines = "".join(_line(answer) for answer in answers)
         with self._lock:
-            self._answers.write(json.dumps(answer) + "\n")
+            self._answers.write(lines)
             self._answers.flush()
+
+
+def _line(answer: Node) -> str:
+    """One answer as text; a run that says too much is one that failed."""
+    line = json.dumps(answer) + "\n"
+    if len(line) <= MAX_ANSWER_CHARACTERS or "run" not in answer:
+        return line
+    found = f"an answer of {len(line):,} characters, more than {MAX_ANSWER_CHARACTERS:,}"
+    return _line({"failed": [answer["run"]], "status": 0, "refused": False, "found": found})
+
+
+def _told(name: Name, node: Node) -> Node:
+    """What is sent of a run."""
+    return {"run": name, **{key: node.get(key) for key in ("state", "config", "summaryMetrics")}}
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether the client would not ask with these settings, as far as its exception tells."""
+    from wandb.errors import AuthenticationError, UsageError
+
+    # A key that the server refuses is an `AuthenticationError` too, but with the server's answer as its cause.
+    return isinstance(error, ValueError | UsageError) or (
+        isinstance(error, AuthenticationError) and error.__cause__ is None
+    )
 
 
 def _open_client(entity: str) -> Api:
@@ -216,8 +249,18 @@ def _claim_streams() -> tuple[IO[str], IO[str]]:
     return given, answers
 
 
+def _limit_memory() -> None:
+    """Let the system refuse this process and the client's helper more memory than any honest answer takes."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # no such limit here, or a lower one already
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY_BYTES, hard))
+
+
 def main() -> None:
     """Answer questions until nobody is there to ask, or for `IDLE_S` seconds nobody does."""
+    _limit_memory()
     given, answers = _claim_streams()
     questions: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(given, questions), daemon=True).start()

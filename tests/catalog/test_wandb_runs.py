@@ -4,14 +4,17 @@ import importlib.util
 import logging
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import psutil
 import pytest
 
 from catalog.run_ids import RunId
 from catalog.wandb_process import WorkerProcess, WorkerShelf
 from catalog.wandb_runs import FetchedRuns, fetch_runs
+from catalog.wandb_worker import MAX_ANSWER_CHARACTERS
 from fixtures.runs import Run
 from fixtures.wandb_schema import Limits
 from fixtures.wandb_server import WandbServer
@@ -21,12 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from fixtures.runs import RunState
+
 PLACES = (("team", "ocr"), ("team", "other"), ("guild", "ocr"))
 ROWS = tuple(
     {"epoch": epoch, "trainer/global_step": 10 * epoch, "val/hmean": epoch / 100} for epoch in range(30)
 )
 RECALL = {"epoch": 1, "trainer/global_step": 10, "val/recall": 0.3}
 LONG = tuple({"_step": step, "epoch": step, "val/hmean": step / 1e4} for step in range(250))
+
+ODD_IDS = ('say"so', "{braces}", "$name", "(a)", "it's", "naïve", "a&b=c", "-dash", "[0]")
 
 RUNS = [
     Run(
@@ -60,6 +67,9 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         Run(entity="odd", project="ocr", run_id="long", history=LONG),
         Run(entity="odd", project="ocr", run_id="apart", history=(*ROWS[:2], RECALL)),
         Run(entity="odd", project="ocr", run_id="none", history=({"loss": 1.0},)),
+        Run(entity="odd", project="ocr", run_id="huge", config={"text": "x" * MAX_ANSWER_CHARACTERS}),
+        Run(entity="odd", project="ocr", run_id="state", state=cast("RunState", ["running"])),
+        *(Run(entity="odd", project="$(x)", run_id=one, history=ROWS[:2]) for one in ODD_IDS),
     ]
     workers = WorkerShelf()
     with WandbServer([*RUNS, *odd], limits=Limits(page_runs=100, sampled_rows=100)) as server:
@@ -132,6 +142,59 @@ def test_a_run_that_logged_no_metric_is_not_asked_for_its_history(served: Served
     fetched = fetch_runs([none], with_history=[none], environ=served.environ, workers=served.workers)
     assert fetched.runs[none].history == ()
     assert set(served.server.operations) <= {"Viewer", "Runs"}
+
+
+def test_ids_that_mean_something_to_a_query_language_are_asked_for_as_they_are(served: Served) -> None:
+    ids = [RunId("odd", "$(x)", one) for one in ODD_IDS]
+    fetched = fetch_runs(ids, with_history=ids, environ=served.environ, workers=served.workers)
+    assert set(fetched.runs) == set(ids)
+    assert all(len(record.history) == 2 for record in fetched.runs.values())
+    assert served.server.operations["Runs"] == 1
+
+
+def test_a_run_that_says_too_much_is_a_failure_and_costs_no_other(served: Served) -> None:
+    ids = [RunId("odd", "ocr", "huge"), RunId("odd", "ocr", "apart")]
+    fetched = fetch_runs(ids, environ=served.environ, workers=served.workers)
+    assert set(fetched.runs) == {ids[1]}
+    assert "more than 8,388,608" in fetched.failures[0].found
+
+
+def test_a_state_that_is_no_text_is_an_unknown_one(served: Served) -> None:
+    (record,) = fetch_runs(
+        [RunId("odd", "ocr", "state")], environ=served.environ, workers=served.workers
+    ).runs.values()
+    assert (record.state, record.is_finished) == ("unknown", True)
+
+
+def test_a_worker_whose_helper_has_died_is_not_asked_again(served: Served) -> None:
+    workers = WorkerShelf()
+    fetch_runs(OF_TEAM[:1], environ=served.environ, workers=workers)
+    worker = workers.take(served.environ)
+    for helper in psutil.Process(worker.process_id).children():
+        helper.kill()
+        while helper.status() != psutil.STATUS_ZOMBIE:  # the worker, which would reap it, is asleep
+            time.sleep(0.01)
+    workers.put(worker)
+    assert fetch_runs(OF_TEAM[:1], environ=served.environ, workers=workers).failures
+    assert len(fetch_runs(OF_TEAM[:1], environ=served.environ, workers=workers).runs) == 1
+    workers.clear()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"WANDB_API_KEY": "short"}, {"WANDB_BASE_URL": "nowhere"}, {"WANDB_MODE": "never"}]
+)
+def test_settings_that_the_client_refuses_are_told_apart_from_a_server_that_is_not_there(
+    wrong: dict[str, str], tmp_path: Path
+) -> None:
+    workers = WorkerShelf()
+    fetched = fetch_runs(OF_TEAM[:1], environ=KEYED | {"HOME": str(tmp_path)} | wrong, workers=workers)
+    assert "correct WANDB_API_KEY, or" in fetched.failures[0].remedy
+    workers.clear()
+
+
+def test_a_deadline_may_be_endless(served: Served) -> None:
+    fetched = fetch_runs(OF_TEAM[:1], environ=served.environ, workers=served.workers, deadline_s=float("inf"))
+    assert len(fetched.runs) == 1
 
 
 def test_runs_and_projects_that_are_not_there_are_failures_that_say_what_to_do(

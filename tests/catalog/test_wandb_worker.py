@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
+
+from catalog.wandb_process import WorkerProcess
+from catalog.wandb_worker import MAX_MEMORY_BYTES
 
 
 def test_importing_the_worker_loads_no_client() -> None:
@@ -17,3 +24,19 @@ def test_importing_the_worker_loads_no_client() -> None:
         cwd=Path(__file__).parents[2],
     )
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="only Linux tells the limits of another process"
+)
+def test_a_worker_may_hold_no_more_memory_than_any_honest_answer_takes() -> None:
+    import resource
+
+    worker = WorkerProcess(os.environ)
+    try:
+        given_up_s = time.monotonic() + 30
+        while resource.prlimit(worker.process_id, resource.RLIMIT_DATA)[0] != MAX_MEMORY_BYTES:
+            assert time.monotonic() < given_up_s
+            time.sleep(0.02)
+    finally:
+        worker.close()
