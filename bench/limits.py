@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = [row.name for row in ROWS]
     parser.description = (
         "Hold the catalog against the floor of the system: ratios, exponent, opened files, command line, "
-        "memory. Takes less than ten minutes. Ends with 0 where every limit is met, 1 where one is missed."
+        "memory, asking W&B. Takes about ten minutes. "
+        "Ends with 0 where every limit is met, 1 where one is missed."
     )
     parser.set_defaults(command=run)
     parser.add_argument(

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import limits_header
+from bench import limits_header, limits_wandb
 from bench.figures import duration, share, size
 from bench.limits_figures import MS, difference_ms, exactly, pairs, scaled, times, times_floor
 from bench.limits_result import Figure, judged
@@ -288,6 +288,11 @@ def header(session: Session, _: None) -> Iterator[Figure]:
         )
 
 
+def wandb(session: Session, checkpoints: int) -> Iterator[Figure]:
+    """What asking W&B takes and sends, on a tree of its own that has as many checkpoints."""
+    yield from limits_wandb.figures(checkpoints, session.folder)
+
+
 ROWS: Final = (
     Row("first-load", "first load", SIZES, first_load),
     Row("growth", "first load, exponent of its cost", (SIZES[-1],), growth, needs=(1_000, *BETWEEN)),
@@ -299,8 +304,9 @@ ROWS: Final = (
     Row("fast-path", "sidecars that the fast reader takes", (10_000,), fast_path),
     Row("change", "one changed sidecar", (10_000,), change),
     Row("header", "header reader", (None,), header),
+    Row("wandb", "asking W&B", tuple(limits_wandb.SPECS), wandb),
 )
-"""In the order in which they are measured: `change` changes its tree, so that no row of trees follows."""
+"""In the order in which they are measured: `change` changes its tree, so that no row of that tree follows."""
 
 
 def _program() -> list[str]:

@@ -1,28 +1,27 @@
 """What asking W&B costs: how many operations, how long, and that beside asking for one run after the other.
 
-`python -m bench.limits_wandb` measures every row against a server on loopback and ends with 1 where a limit
-is missed. The runs of the trees stand in one project, so that one request for runs serves them all.
+Every cell is measured against a server on loopback. The runs of a tree stand in one project, so that one
+request for runs serves them all.
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import yaml
 
 from bench.arms import isolated
 from bench.figures import duration, times
-from bench.report import terminal
-from bench.report.sections import Section
+from bench.limits_figures import MS, exactly
+from bench.limits_result import Figure
 from bench.scenario import CONFIG_FILENAMES
 from bench.subject import Subject
 from bench.worker import Call, Worker
@@ -31,7 +30,7 @@ from fixtures.spec import TreeSpec
 from fixtures.wandb_server import WandbServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fixtures.runs import Run
 
@@ -39,16 +38,17 @@ NEW: Final = "catalog.subjects:v2_wandb"
 AGAIN: Final = "catalog.subjects:v2_wandb_index"
 OLD: Final = "catalog.legacy_wandb:ask_for_each"
 START: Final = "catalog.legacy_wandb:start_client"
+READING: Final = "catalog.subjects:v2"
 
 LATENCIES_MS: Final = (0, 20, 100)
 MOST_OPERATIONS: Final = 3
 LEAST_SPEEDUP: Final = 10.0
-LIMIT_NS: Final = 1_500_000_000
+LIMIT_MS: Final = 1_500.0
 ROUND_TRIPS: Final = 8
-"""A whole process may take `LIMIT_NS` and this many times the latency."""
+"""A whole process may take `LIMIT_MS` and this many times the latency."""
 
-SPECS: Final = tuple(
-    TreeSpec(
+SPECS: Final = {
+    experiments * each: TreeSpec(
         experiments=experiments,
         checkpoints_per_experiment=each,
         checkpoint_bytes=64_000,
@@ -57,8 +57,8 @@ SPECS: Final = tuple(
         wandb_share=1.0,
     )
     for experiments, each in ((7, 2), (10, 5))
-)
-"""14 and 50 checkpoints without sidecars or metrics, each experiment with a run."""
+}
+"""Trees by their checkpoints, which have neither sidecars nor metrics; each experiment has a run."""
 
 _HISTORY: Final = frozenset({"RunSampledHistory", "RunHistoryKeys", "RunParquetHistory", "HistoryPage"})
 _SETTLING_S: Final = 3.5
@@ -70,66 +70,70 @@ print(len(list(subject(pathlib.Path(sys.argv[2]), tuple(sys.argv[3:])))))
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WandbRow:
-    """One cell: the best of several times in ns, and the operations of one call by name.
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How many calls are timed of V2, and how many of asking one by one, which latency makes long."""
 
-    `again` counts what a second build sent. `start_ns` is what starting the client takes by itself, of a
-    whole process only: neither way of asking can take less.
+    new: int
+    old: int
+
+
+WHOLE_PROCESS: Final = Effort(5, 3)
+IN_PROCESS: Final = Effort(20, 20)
+BEHIND_LATENCY: Final = Effort(3, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What was measured in one setting: times in ns, and the operations of one call by name.
+
+    `again` counts what a second build sent. `least_ns` is what takes no asking: in a whole process starting
+    the client, which neither way of asking can do without; in process a build that does not ask, which reads
+    what asking one by one never looks at.
     """
 
     checkpoints: int
     runs: int
     latency_ms: int
     is_whole_process: bool
-    new_ns: float
-    old_ns: float
-    start_ns: float | None
+    new_ns: Sequence[float]
+    old_ns: Sequence[float]
+    least_ns: Sequence[float]
     operations: Mapping[str, int]
     old_operations: Mapping[str, int]
     again: int
 
     @property
     def speedup(self) -> float:
-        """How many times the old way takes of the new."""
-        return self.old_ns / self.new_ns
+        """How many times the best call of the old way takes of the best of the new."""
+        return min(self.old_ns) / min(self.new_ns)
 
     @property
-    def limit_ns(self) -> float | None:
-        """What a whole process may take."""
-        return LIMIT_NS + ROUND_TRIPS * self.latency_ms * 1e6 if self.is_whole_process else None
+    def best_speedup(self) -> float:
+        """What asking in no time at all would reach."""
+        return min(self.old_ns) / min(self.least_ns)
 
     @property
-    def best_speedup(self) -> float | None:
-        """What asking in no time at all would reach: the old way's time over that of starting the client."""
-        return None if self.start_ns is None else self.old_ns / self.start_ns
+    def asking_speedup(self) -> float:
+        """How many times the old way takes of what asking adds to a build."""
+        return min(self.old_ns) / max(1.0, min(self.new_ns) - min(self.least_ns))
 
     @property
-    def is_speedup_possible(self) -> bool:
-        """Whether starting the client leaves room for `LEAST_SPEEDUP`."""
-        return self.best_speedup is None or self.best_speedup >= LEAST_SPEEDUP
+    def asked(self) -> int:
+        """The operations of a call beside histories."""
+        return sum(count for name, count in self.operations.items() if name not in _HISTORY)
 
     @property
-    def missed(self) -> tuple[str, ...]:
-        """The limits that were missed; a speed-up that starting the client alone forbids is none of them."""
-        asked = sum(count for name, count in self.operations.items() if name not in _HISTORY)
-        histories = sum(count for name, count in self.operations.items() if name in _HISTORY)
-        return tuple(
-            name
-            for name, is_missed in (
-                ("operations", asked > MOST_OPERATIONS or histories > self.runs),
-                ("time", self.limit_ns is not None and self.new_ns > self.limit_ns),
-                ("speed-up", self.speedup < LEAST_SPEEDUP and self.is_speedup_possible),
-                ("second build", self.again > 0),
-            )
-            if is_missed
-        )
+    def histories(self) -> int:
+        """The operations that asked for a history."""
+        return sum(count for name, count in self.operations.items() if name in _HISTORY)
 
 
-class Seen(NamedTuple):
-    """The best time of a subject in ns, and the operations that its last call sent."""
+@dataclass(slots=True)
+class _Timed:
+    """The times of a subject in ns, and the operations that its last call sent."""
 
-    best_ns: float
+    times_ns: list[float]
     operations: Mapping[str, int]
 
 
@@ -143,30 +147,34 @@ class Place:
     latency_s: float
     home: Path
 
-    def in_process(self, target: str, calls: int) -> Seen:
-        """Time calls in a process that has called before, and so has imported and started everything."""
-        with self._server() as (server, environment):
-            with Worker.start(Subject(target, target, environment=environment), hash_seed=0) as worker:
-                call = Call(self.root, CONFIG_FILENAMES)
+    def in_process(self, calls: Mapping[str, int]) -> Mapping[str, _Timed]:
+        """Time calls in processes that have called before, and so have imported and started everything."""
+        call = Call(self.root, CONFIG_FILENAMES)
+        with ExitStack() as stack:
+            server, environment = stack.enter_context(self._server())
+            workers = {
+                target: stack.enter_context(
+                    Worker.start(Subject(target, target, environment=environment), hash_seed=0)
+                )
+                for target in calls
+            }
+            for worker in workers.values():
                 worker.call(call)
-                server.latency_s = self.latency_s
-                times_ns = []
-                for _ in range(calls):
-                    server.operations.clear()
-                    sample = worker.call(call)
-                    self._check(target, sample.count)
-                    times_ns.append(sample.elapsed_ns)
-            return Seen(min(times_ns), dict(server.operations))
 
-    def whole_process(self, target: str, calls: int) -> Seen:
+            def time_once(target: str) -> float:
+                sample = workers[target].call(call)
+                self._check(target, sample.count)
+                return sample.elapsed_ns
+
+            return self._in_turn(server, calls, time_once)
+
+    def whole_process(self, calls: Mapping[str, int]) -> Mapping[str, _Timed]:
         """Time new interpreters from their start to their end, all with the same home."""
         with self._server() as (server, environment):
-            server.latency_s = self.latency_s
             inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
             search_path = os.pathsep.join(os.path.abspath(folder) for folder in sys.path)
-            times_ns = []
-            for _ in range(calls):
-                server.operations.clear()
+
+            def time_once(target: str) -> float:
                 begun_ns = time.perf_counter_ns()
                 done = subprocess.run(
                     [sys.executable, "-P", "-c", _SCRIPT, target, str(self.root), *CONFIG_FILENAMES],
@@ -176,12 +184,27 @@ class Place:
                     capture_output=True,
                     check=False,
                 )
-                times_ns.append(time.perf_counter_ns() - begun_ns)
+                elapsed_ns = time.perf_counter_ns() - begun_ns
                 if done.returncode:
                     told = done.stderr.decode(errors="replace").strip()[-2_000:]
                     raise ValueError(f"{target}: expected exit code 0, found {done.returncode}: {told}")
                 self._check(target, int(done.stdout.split()[-1]))
-            return Seen(min(times_ns), dict(server.operations))
+                return elapsed_ns
+
+            return self._in_turn(server, calls, time_once)
+
+    def _in_turn(
+        self, server: WandbServer, calls: Mapping[str, int], time_once: Callable[[str], float]
+    ) -> Mapping[str, _Timed]:
+        """Time each target as often as asked for, all in turn, so that a slow minute is everybody's."""
+        server.latency_s = self.latency_s
+        found = {target: _Timed([], {}) for target in calls}
+        for number in range(max(calls.values())):
+            for target in (one for one, count in calls.items() if number < count):
+                server.operations.clear()
+                found[target].times_ns.append(time_once(target))
+                found[target].operations = dict(server.operations)
+        return found
 
     @contextmanager
     def _server(self) -> Iterator[tuple[WandbServer, Mapping[str, str]]]:
@@ -198,50 +221,59 @@ class Place:
             raise ValueError(f"{target}: expected {self.checkpoints} checkpoints, found {count}")
 
 
-def rows(
-    specs: Sequence[TreeSpec] = SPECS,
-    latencies_ms: Sequence[int] = LATENCIES_MS,
+def figures(checkpoints: int, parent: Path) -> Iterator[Figure]:
+    """The figures for one of the trees of `SPECS`, written below `parent`. Raises what `cells` raises."""
+    measured = []
+    for cell in cells(SPECS[checkpoints], LATENCIES_MS, parent=parent):
+        measured.append(cell)
+        yield from times_of(cell)
+    yield from operations_of(measured)
+
+
+def cells(
+    spec: TreeSpec,
+    latencies_ms: Iterable[int],
     *,
-    calls: int = 3,
-    parent: Path | None = None,
-) -> Iterator[WandbRow]:
-    """Measure every cell: each tree, each latency, as whole processes and in one that has called before.
+    parent: Path,
+    whole: Effort = WHOLE_PROCESS,
+    warm: Effort = IN_PROCESS,
+) -> Iterator[Cell]:
+    """Measure each latency, as whole processes and in one that has called before.
 
-    `calls` of the new way count, and as many of the old as are done in about the same time, but one at least.
-    Trees are written below `parent` (the system's temporary folder by default). Raises `ValueError` where not
-    all checkpoints are listed, and what `bench.worker` raises.
+    `whole` and `warm` are what is done without latency; behind it `BEHIND_LATENCY` must do. Raises `ValueError`
+    where not all checkpoints are listed, and what `bench.worker` raises.
     """
-    for spec in specs:
-        with temporary_tree(spec, parent=parent) as tree, tempfile.TemporaryDirectory(dir=parent) as home:
-            runs = _in_one_project(tree.root, tree.plan.runs)
-            time.sleep(_SETTLING_S)  # nothing that has just been written is remembered yet
-            for latency_ms in latencies_ms:
-                place = Place(
-                    root=tree.root,
-                    runs=runs,
-                    checkpoints=len(tree.expected.entries),
-                    latency_s=latency_ms / 1000,
-                    home=Path(home),
-                )
-                for is_whole_process in (True, False):
-                    yield _row(place, calls, is_whole_process=is_whole_process)
+    with temporary_tree(spec, parent=parent) as tree, tempfile.TemporaryDirectory(dir=parent) as home:
+        runs = _in_one_project(tree.root, tree.plan.runs)
+        time.sleep(_SETTLING_S)  # nothing that has just been written is remembered yet
+        for latency_ms in latencies_ms:
+            place = Place(
+                root=tree.root,
+                runs=runs,
+                checkpoints=len(tree.expected.entries),
+                latency_s=latency_ms / 1000,
+                home=Path(home),
+            )
+            for is_whole_process, effort in ((True, whole), (False, warm)):
+                yield _cell(place, BEHIND_LATENCY if latency_ms else effort, is_whole_process=is_whole_process)
 
 
-def _row(place: Place, calls: int, *, is_whole_process: bool) -> WandbRow:
+def _cell(place: Place, effort: Effort, *, is_whole_process: bool) -> Cell:
     measure = place.whole_process if is_whole_process else place.in_process
-    old = measure(OLD, 1 if place.latency_s else calls)
-    new = measure(NEW, calls)
-    return WandbRow(
+    least = START if is_whole_process else READING
+    found = measure({OLD: effort.old, NEW: effort.new, least: effort.new})
+    again = measure({AGAIN: 2})[AGAIN]
+    return Cell(
         checkpoints=place.checkpoints,
         runs=len(place.runs),
         latency_ms=round(place.latency_s * 1000),
         is_whole_process=is_whole_process,
-        new_ns=new.best_ns,
-        old_ns=old.best_ns,
-        start_ns=measure(START, calls).best_ns if is_whole_process else None,
-        operations=new.operations,
-        old_operations=old.operations,
-        again=sum(measure(AGAIN, 2).operations.values()),
+        new_ns=found[NEW].times_ns,
+        old_ns=found[OLD].times_ns,
+        least_ns=found[least].times_ns,
+        operations=found[NEW].operations,
+        old_operations=found[OLD].operations,
+        again=sum(again.operations.values()),
     )
 
 
@@ -254,76 +286,81 @@ def _in_one_project(root: Path, runs: Sequence[Run]) -> tuple[Run, ...]:
     return tuple(replace(run, entity=runs[0].entity, project=runs[0].project) for run in runs)
 
 
-def section(measured: Sequence[WandbRow]) -> Section:
-    """The rows as a table, with what they are measured against."""
-    return Section(
-        "Asking W&B",
-        (
-            "checkpoints",
-            "latency",
-            "measured",
-            "operations",
-            "second build",
-            "V2",
-            "limit",
-            "one by one",
-            "speed-up",
-            "start alone",
-            "verdict",
-        ),
-        tuple(_cells(row) for row in measured),
-        (
-            "A whole process: a new interpreter from its start to its end. In process: one that has called "
-            "before, so that the client is imported and started; what was answered is forgotten. Times are the "
-            "best of several calls, of the same run.",
-            "One by one: `Api().run()` for each checkpoint, once for the config and once for the summary, and "
-            f"no catalog made of it. The speed-up must be {LEAST_SPEEDUP:g} or more; it is out of reach where "
-            "only starting the client (start alone: importing it and making one `Api()`) takes more than a "
-            "tenth of asking one by one.",
-            f"Operations: at most {MOST_OPERATIONS}, and one history for each run; a second build: none.",
-            f"Measured on {os.cpu_count()} processors, Python {platform.python_version()}; load average of the "
-            f"last 15 minutes: {os.getloadavg()[2]:.1f}. Other work on the machine lengthens every time.",
-        ),
-        wordy=("operations", "one by one", "verdict"),
+def times_of(cell: Cell) -> Iterator[Figure]:
+    """How long asking takes beside starting the client, and beside asking one by one.
+
+    One by one: `Api().run()` for each checkpoint, once for the config and once for the summary, and no catalog
+    made of it. Where starting the client alone takes more than a tenth of that, `LEAST_SPEEDUP` is out of
+    reach for any way of asking: the figure says so, and is shown only. Times are the best of several calls,
+    since other work on the machine only ever lengthens them, and that of four processes more than others.
+    """
+    where = f"{'whole process' if cell.is_whole_process else 'in process'}, {cell.latency_ms} ms of latency"
+    if cell.is_whole_process:
+        yield _time_of_process(cell, where)
+    is_out_of_reach = cell.is_whole_process and cell.best_speedup < LEAST_SPEEDUP
+    yield Figure(
+        name="wandb",
+        title=f"asking W&B, {where}: times as fast as one by one",
+        checkpoints=cell.checkpoints,
+        measured=f"{times(cell.speedup)} ({duration(min(cell.new_ns))})",
+        floor=f"{duration(min(cell.old_ns))} (one by one, {sum(cell.old_operations.values())} operations)",
+        value=exactly(cell.speedup),
+        limit=None if is_out_of_reach else LEAST_SPEEDUP,
+        is_least=True,
+        calls=f"best of {len(cell.new_ns)} beside best of {len(cell.old_ns)}",
+        remark=_remark(cell, is_out_of_reach=is_out_of_reach),
+        samples=cell,
     )
 
 
-def _cells(row: WandbRow) -> tuple[tuple[str, ...], ...]:
-    best = () if row.best_speedup is None else (f"at best {times(row.best_speedup)}",)
+def _remark(cell: Cell, *, is_out_of_reach: bool) -> str:
+    least = duration(min(cell.least_ns))
+    if is_out_of_reach:
+        return (
+            f"{LEAST_SPEEDUP:g}x is out of reach, because importing the client and making one `Api()` alone "
+            f"takes {least}: a catalog that cost nothing beside that would be "
+            f"{times(cell.best_speedup)} as fast as asking one by one"
+        )
+    if cell.is_whole_process:
+        return ""
     return (
-        (f"{row.checkpoints}", f"of {row.runs} runs"),
-        (f"{row.latency_ms} ms",),
-        ("whole process" if row.is_whole_process else "in process",),
-        _counted(row.operations),
-        (f"{row.again}",),
-        (duration(row.new_ns),),
-        (duration(row.limit_ns),),
-        (duration(row.old_ns), f"{sum(row.old_operations.values())} operations"),
-        (times(row.speedup),),
-        (duration(row.start_ns), *best),
-        _verdict(row),
+        f"a build that does not ask takes {least}, which asking one by one leaves out: what asking adds to "
+        f"that is {times(cell.asking_speedup)} as fast"
     )
 
 
-def _verdict(row: WandbRow) -> tuple[str, ...]:
-    judged = f"missed: {', '.join(row.missed)}" if row.missed else "holds"
-    is_out_of_reach = row.speedup < LEAST_SPEEDUP and not row.is_speedup_possible
-    return (judged, "speed-up out of reach") if is_out_of_reach else (judged,)
+def _time_of_process(cell: Cell, where: str) -> Figure:
+    new_ns, least_ns = min(cell.new_ns), min(cell.least_ns)
+    return Figure(
+        name="wandb",
+        title=f"asking W&B, {where}: time",
+        checkpoints=cell.checkpoints,
+        measured=duration(new_ns),
+        floor=f"{duration(least_ns)} (importing the client, one `Api()`)",
+        times_floor=new_ns / least_ns,
+        value=exactly(new_ns / MS),
+        unit="ms",
+        limit=LIMIT_MS + ROUND_TRIPS * cell.latency_ms,
+        calls=f"best of {len(cell.new_ns)} processes",
+    )
 
 
-def _counted(operations: Mapping[str, int]) -> tuple[str, ...]:
-    return tuple(f"{name} {count}" for name, count in sorted(operations.items()))
-
-
-def main() -> int:
-    """Measure, print, and tell by the exit code whether every limit is met."""
-    measured = []
-    for row in rows():
-        measured.append(row)
-        sys.stderr.write(f"{' '.join(part for cell in _cells(row) for part in cell)}\n")
-    sys.stdout.write(terminal.render_sections((section(measured),), width=180, is_colored=False))
-    return int(any(row.missed for row in measured))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def operations_of(measured: Sequence[Cell]) -> Iterator[Figure]:
+    """What was sent, the most of all cells of one tree; a history may be asked for once a run."""
+    runs = max(cell.runs for cell in measured)
+    for what, count, limit, floor in (
+        ("operations beside histories", max(cell.asked for cell in measured), MOST_OPERATIONS, "1 request"),
+        ("histories", max(cell.histories for cell in measured), runs, f"{runs} runs"),
+        ("operations of a second build", sum(cell.again for cell in measured), 0, "0"),
+    ):
+        yield Figure(
+            name="wandb",
+            title=f"asking W&B, {what}",
+            checkpoints=measured[0].checkpoints,
+            measured=f"{count}",
+            floor=floor,
+            value=exactly(count),
+            unit="operations",
+            limit=float(limit),
+            calls=f"the most of {len(measured)} cells",
+        )

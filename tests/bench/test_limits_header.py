@@ -5,28 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 import torch
 
-from bench.limits_header import HeaderRow, allowed_bytes, rows, table, write_checkpoint
+from bench.limits_header import allowed_bytes, rows, write_checkpoint
 from bench.limits_unguarded import read_unguarded
 from bench.pagecache import cold_supported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROW = HeaderRow(
-    size_mb=48,
-    tensors=300,
-    state="warm",
-    reader_ms=0.75,
-    unguarded_ms=0.5,
-    torch_ms=18.0,
-    target=20.0,
-    bytes_read=64_000,
-    allowed_bytes=110_000,
-)
+    from bench.limits_header import HeaderRow
 
 
 class Facts:
@@ -70,8 +59,7 @@ def test_the_catalogs_reader_is_measured_warm_and_cold_and_reads_little(
 
 def test_a_reader_that_reads_more_than_it_may_misses(measured: Callable[[str], list[HeaderRow]]) -> None:
     for row in measured(f"{__name__}:greedy_reader"):
-        assert row.bytes_read > 2_000_000
-        assert not row.is_met
+        assert row.bytes_read > max(2_000_000, row.allowed_bytes)
 
 
 def test_a_reader_that_answers_otherwise_than_torch_is_not_timed(
@@ -79,21 +67,6 @@ def test_a_reader_that_answers_otherwise_than_torch_is_not_timed(
 ) -> None:
     with pytest.raises(ValueError, match="same answer"):
         measured(f"{__name__}:wrong_reader")
-
-
-def test_a_row_is_met_by_its_ratio_and_its_bytes() -> None:
-    assert ROW.is_met
-    assert (ROW.ratio, ROW.guards_ms) == (24.0, 0.25)
-    assert not msgspec.structs.replace(ROW, torch_ms=14.9).is_met
-    assert not msgspec.structs.replace(ROW, bytes_read=110_001).is_met
-
-
-def test_the_table_has_a_line_a_row_with_its_verdict() -> None:
-    header, first = table([ROW]).splitlines()
-    assert header.split()[:2] == ["size", "MB"]
-    assert first.split() == [
-        "48", "300", "warm", "0.75", "0.50", "0.25", "18.00", "24.0x", "20x", "64000", "110000", "met",
-    ]  # fmt: skip
 
 
 def test_a_checkpoint_weighs_what_it_shall_and_the_stand_in_reads_it(tmp_path: Path) -> None:

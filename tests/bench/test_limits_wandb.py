@@ -7,63 +7,79 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.limits_wandb import WandbRow, rows, section
+from bench.limits_result import judged
+from bench.limits_wandb import SPECS, Cell, Effort, cells, operations_of, times_of
+from bench.result import TargetState
 from fixtures.spec import TreeSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-GOOD = WandbRow(
+GOOD = Cell(
     checkpoints=50,
     runs=10,
     latency_ms=100,
     is_whole_process=True,
-    new_ns=2.2e9,
-    old_ns=30e9,
-    start_ns=1e9,
+    new_ns=(2.2e9, 2.1e9, 2.2e9),
+    old_ns=(30e9,),
+    least_ns=(1.1e9, 1e9),
     operations={"Viewer": 1, "GetDefaultEntity": 1, "Runs": 1, "RunSampledHistory": 10},
     old_operations={"Viewer": 100, "Run": 100},
     again=0,
 )
 
 
+def missed(cell: Cell) -> list[str]:
+    """What the figures of a cell that miss their limit are called."""
+    found = [judged(one) for one in (*times_of(cell), *operations_of([cell]))]
+    return [one.title.partition(", ")[2] for one in found if one.verdict is TargetState.MISSED]
+
+
 def test_what_keeps_every_limit_has_missed_none() -> None:
-    assert GOOD.missed == ()
-    assert GOOD.limit_ns == 2.3e9
+    found = [judged(one) for one in (*times_of(GOOD), *operations_of([GOOD]))]
+    assert [one.verdict for one in found] == [TargetState.MET] * 5
+    assert found[0].limit == 2_300.0
 
 
 @pytest.mark.parametrize(
-    ("change", "missed"),
+    ("change", "expected"),
     [
-        ({"operations": {"Viewer": 1, "Runs": 3}}, "operations"),
-        ({"operations": {"Runs": 1, "RunSampledHistory": 11}}, "operations"),
-        ({"operations": {"Runs": 1, "Run": 10}}, "operations"),
-        ({"new_ns": 2.4e9}, "time"),
-        ({"old_ns": 21e9}, "speed-up"),
-        ({"again": 1}, "second build"),
+        ({"operations": {"Viewer": 1, "Runs": 3}}, "operations beside histories"),
+        ({"operations": {"Runs": 1, "RunSampledHistory": 11}}, "histories"),
+        ({"operations": {"Runs": 1, "Run": 10}}, "operations beside histories"),
+        ({"new_ns": (2.4e9, 2.5e9)}, "whole process, 100 ms of latency: time"),
+        ({"old_ns": (20e9,)}, "whole process, 100 ms of latency: times as fast as one by one"),
+        ({"again": 1}, "operations of a second build"),
     ],
 )
-def test_each_limit_can_be_missed(change: dict[str, Any], missed: str) -> None:
-    assert replace(GOOD, **change).missed == (missed,)
+def test_each_limit_can_be_missed(change: dict[str, Any], expected: str) -> None:
+    assert missed(replace(GOOD, **change)) == [expected]
 
 
 def test_a_speed_up_that_starting_the_client_forbids_is_out_of_reach_and_says_so() -> None:
-    forbidden = replace(GOOD, old_ns=9e9)
-    assert not forbidden.is_speedup_possible
-    assert forbidden.missed == ()
-    assert "out of reach" in str(section([forbidden]).rows)
+    *_, speedup = times_of(replace(GOOD, old_ns=(9e9,)))
+    assert judged(speedup).verdict is None
+    assert "importing the client and making one `Api()` alone takes 1.00 s" in speedup.remark
+    assert "9.00x as fast" in speedup.remark
 
 
 def test_in_process_nothing_excuses_the_speed_up_and_no_time_is_limited() -> None:
-    slow = replace(GOOD, is_whole_process=False, start_ns=None, old_ns=9e9, new_ns=3e9)
-    assert slow.limit_ns is None
-    assert slow.missed == ("speed-up",)
+    slow = replace(GOOD, is_whole_process=False, least_ns=(1e9,), old_ns=(9e9,), new_ns=(3e9,))
+    (figure,) = times_of(slow)
+    assert judged(figure).verdict is TargetState.MISSED
+    assert "a build that does not ask takes 1.00 s" in figure.remark
+    assert "adds to that is 4.50x as fast" in figure.remark
+
+
+def test_the_trees_have_as_many_checkpoints_as_they_are_called_by() -> None:
+    assert {checkpoints: spec.checkpoints for checkpoints, spec in SPECS.items()} == {14: 14, 50: 50}
 
 
 def test_a_small_cell_is_measured_by_real_processes(tmp_path: Path) -> None:
     spec = TreeSpec(experiments=2, checkpoint_bytes=1, sidecar_share=0.0, metrics_share=0.0, wandb_share=1.0)
-    whole, warm = rows((spec,), (0,), calls=1, parent=tmp_path)
+    whole, warm = cells(spec, (0,), parent=tmp_path, whole=Effort(1, 1), warm=Effort(2, 1))
     assert (whole.is_whole_process, warm.is_whole_process) == (True, False)
+    assert (len(whole.least_ns), len(warm.new_ns), len(warm.old_ns)) == (1, 2, 1)
     assert whole.operations == {"Viewer": 1, "Runs": 1, "RunSampledHistory": 2}
     assert warm.operations == {"Runs": 1, "RunSampledHistory": 2}
     assert whole.old_operations["Run"] == warm.old_operations["Run"] == 2 * whole.checkpoints
