@@ -93,10 +93,11 @@ def measure_resources(
     timeout_s: float = DEFAULT_TIMEOUT_S,
     start_worker: StartWorker = Worker.start,
 ) -> dict[str, Resources]:
-    """Peak memory and reads of one call of each arm, each arm in a process of its own, nothing timed.
+    """Peak memory, reads and system calls of each arm, each arm in a process of its own, nothing timed.
 
     Memory is that of the process's first call, what it imports on the way included; reads are those of the
-    second. A cold cache is not asked for: bytes from a disk are those that happened to be uncached.
+    second, system calls those of the third. A cold cache is not asked for: bytes from a disk are those that
+    happened to be uncached.
     """
     found = {}
     for arm in arms:
@@ -105,7 +106,8 @@ def measure_resources(
                 worker.prepare(call)
                 memory = worker.memory(call)
                 worker.prepare(call)
-                found[arm.name] = Resources(memory, worker.input_output(call))
+                read = worker.input_output(call)
+                found[arm.name] = Resources(memory, read, worker.system_calls(call))
         except _Reasons as reason:
             found[arm.name] = Resources(failure=_failure(arm.name, reason, group=-1, number=-1))
     return found

@@ -152,6 +152,9 @@ class _Gate:
                 self._reasons += [] if self._reasons else [self._nothing_chosen()]
                 return
             finals = self._sampled(cases)
+            for case in cases:
+                if case.name in finals:
+                    case.weigh(self._with.weigh)
             self._with.keep_samples(cases)
             self._result = with_changes(
                 self._result,
@@ -277,6 +280,7 @@ class _Gate:
             candidate=case.contestants[0].target,
             reference=case.contestants[1].target,
             elapsed_s=case.elapsed_s,
+            needs=case.needs(),
         )
         if final is None:
             about = [one for one in self._reasons if one.about == case.name]
@@ -318,7 +322,7 @@ class _Gate:
         """Hold every case whose answers are right against the targets that speak of it."""
         judged = []
         for case in cases:
-            judged += outcomes(case, self._request.targets, self._with.weigh, self._with.home, self._with.serve)
+            judged += outcomes(case, self._request.targets, self._with.home, self._with.serve)
         self._reasons += reasons(judged)
         targets = (*judged, *left_out(self._request.targets, judged))
         self._result = with_changes(self._result, targets=targets)

@@ -16,7 +16,7 @@ from bench.measurement import Measurement, Plan
 from bench.result import EqualityVerdict, RowVerdict
 from bench.scenario import CONFIG_FILENAMES, Setting
 from bench.trees import standing_in
-from bench.verdict_file import Cause, Reason, Refusal
+from bench.verdict_file import Cause, Needs, Reason, Refusal
 from bench.worker import Call
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from bench.arms import Serve
     from bench.baseline import Groups
-    from bench.measurement import Arm
-    from bench.reproduce import Measure
+    from bench.measurement import Arm, Resources
+    from bench.reproduce import Measure, Weigh
     from bench.result import EqualityOutcome
     from bench.revision import Side
     from bench.scenario import Contestant, Scenario
@@ -126,6 +126,7 @@ class Case:
     stored: Groups | None = None
     measurement: Measurement | None = None
     elapsed_s: float = 0.0
+    weighed: dict[str, Resources] = field(default_factory=dict)
     _written: list[str] = field(default_factory=list)
 
     @property
@@ -181,6 +182,27 @@ class Case:
             return ()
         variant = self.tree.with_sidecars(self.setting.sidecar_share)
         return examine(self._setting(), variant, self.measurement).outcomes(self.name, variant.name)
+
+    def weigh(self, weigh: Weigh) -> None:
+        """Look at what the candidate and its reference need besides time, in processes of their own."""
+        compared = [arm for arm in self.arms if arm.name in {CANDIDATE, REFERENCE}]
+        self.weighed = weigh(compared, self.call, rng=self.rng)
+
+    def needs(self) -> tuple[Needs, ...]:
+        """What each that was weighed needs, with the CPU time of the calls that were timed."""
+        return tuple(self._needs(arm, one) for arm, one in self.weighed.items())
+
+    def _needs(self, arm: str, weighed: Resources) -> Needs:
+        memory, read = weighed.memory, weighed.input_output
+        return Needs(
+            arm=arm,
+            cpu_ns=None if self.measurement is None else self.measurement.cpu_ns(arm),
+            peak_bytes=None if memory is None else memory.peak_bytes,
+            read_bytes=None if read is None else read.read_bytes,
+            disk_read_bytes=None if read is None else read.disk_read_bytes,
+            read_calls=None if read is None else read.read_calls,
+            system_calls=weighed.system_calls,
+        )
 
     def own_groups(self) -> Groups:
         """The candidate's and the yardstick's pairs, to be stored."""

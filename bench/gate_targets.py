@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from bench.arms import Serve
     from bench.gate_case import Case
-    from bench.reproduce import Weigh
     from bench.result import TargetOutcome
     from bench.targets import Target
 
@@ -38,9 +37,7 @@ BUDGET_S = 20.0
 """What measuring one ratio may take; legacy has to be waited for."""
 
 
-def outcomes(
-    case: Case, targets: Iterable[Target], weigh: Weigh, home: Path, serve: Serve
-) -> list[TargetOutcome]:
+def outcomes(case: Case, targets: Iterable[Target], home: Path, serve: Serve) -> list[TargetOutcome]:
     """What becomes of each target that speaks of the case's scenario and size.
 
     A time is that of the candidate over all of the gate's groups. A ratio is measured in pairs of its own,
@@ -51,7 +48,7 @@ def outcomes(
     verdict = _VERDICTS.get(code_of(case.reasons()), RowVerdict.NOTHING_MEASURED)
     is_void = verdict is not RowVerdict.HOLDS
     row = _row(case, listed, verdict)
-    return [judge(one, row, None if is_void else _of(case, one, weigh, home, serve)) for one in chosen]
+    return [judge(one, row, None if is_void else _of(case, one, home, serve)) for one in chosen]
 
 
 def reasons(judged: Iterable[TargetOutcome]) -> Iterator[Reason]:
@@ -63,11 +60,12 @@ def reasons(judged: Iterable[TargetOutcome]) -> Iterator[Reason]:
             yield Reason(cause, one.name, told)
 
 
-def _of(case: Case, target: Target, weigh: Weigh, home: Path, serve: Serve) -> Interval | None:
+def _of(case: Case, target: Target, home: Path, serve: Serve) -> Interval | None:
     if target.is_ratio:
         return _ratio(case, target, home, serve)
     if target.measure == "megabytes":
-        memory = weigh([case.arm], case.call, rng=case.rng)[CANDIDATE].memory
+        weighed = case.weighed.get(CANDIDATE)
+        memory = None if weighed is None else weighed.memory
         if memory is None:
             return None
         peak_bytes = float(memory.peak_bytes)

@@ -95,6 +95,18 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         """An arm's time in each process: the median of its rounds. Empty for a failed arm."""
         return [median(times) for times in self.times_ns(arm)]
 
+    def cpu_ns(self, arm: str) -> float | None:
+        """The CPU time of an arm's call: the median of all that were timed, None for a failed arm."""
+        if any(failure.arm == arm for failure in self.failures):
+            return None
+        taken = [
+            sample.cpu_ns
+            for group in self.groups
+            for one in group.rounds
+            for sample in one.samples.get(arm, ())
+        ]
+        return median(taken) if taken else None
+
     def pairs_ns(self, arm: str, reference: str) -> list[list[tuple[float, float]]]:
         """Both arms' times in each round, group by group: what `bench.statistics.ratio` takes.
 
@@ -109,6 +121,7 @@ class Resources(msgspec.Struct, frozen=True):
 
     memory: Memory | None = None
     input_output: InputOutput | None = None
+    system_calls: int | None = None
     failure: Failure | None = None
 
 

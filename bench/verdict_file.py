@@ -108,6 +108,21 @@ class Refusal(Exception):  # noqa: N818 - the name says what happens
         return Reason(self.cause, about, self.told)
 
 
+class Needs(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call of an arm needs besides wall time; None is what the system does not tell.
+
+    `cpu_ns` is the median of the timed calls. The rest is of calls in a process of its own, and not timed.
+    """
+
+    arm: str
+    cpu_ns: float | None = None
+    peak_bytes: int | None = None
+    read_bytes: int | None = None
+    disk_read_bytes: int | None = None
+    read_calls: int | None = None
+    system_calls: int | None = None
+
+
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     """One scenario's verdict; `ratio` is candidate to reference, above 1 is slower.
 
@@ -128,6 +143,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     smallest_detectable: float | None = None
     groups: int = 0
     elapsed_s: float = 0.0
+    needs: tuple[Needs, ...] = ()
     remarks: tuple[str, ...] = ()
     profile: str = ""
     instructions: InstructionChange | None = None

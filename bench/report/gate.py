@@ -11,13 +11,16 @@ from bench.report.sections import Section, flat, targets_section
 if TYPE_CHECKING:
     from bench.instructions import InstructionChange
     from bench.report.sections import Cell
-    from bench.verdict_file import Benchmark, GateResult
+    from bench.verdict_file import Benchmark, GateResult, Needs
+
+UNTOLD = "not told here"
 
 
 def gate_sections(result: GateResult) -> tuple[Section, ...]:
     """All that a gate's report shows, in its order, the verdict last; text is safe to print."""
     return (
         _compared(result),
+        *_needs(result),
         *_targets(result),
         *_instructions(result),
         _conditions(result),
@@ -39,7 +42,7 @@ def _compared(result: GateResult) -> Section:
             f"Margin {result.margin:.2%}: slower is an interval above it, faster one below it, equivalent one "
             "within it, and all else is inconclusive.",
             "Noise floor: the change that the same code on both sides may have shown in this run. Smallest "
-            "seen: the smallest change that this run would have told from none, in 95 of 100 runs like it.",
+            "seen: the smallest change that this run would have told from none, in 80 of 100 runs like it.",
             *remarks,
         ),
         wordy=("verdict",),
@@ -65,6 +68,39 @@ def _ratio(one: Benchmark) -> Cell:
 
 def _percent(share: float | None) -> str:
     return NONE if share is None else f"{100 * share:.2f} %"
+
+
+def _needs(result: GateResult) -> tuple[Section, ...]:
+    rows = tuple(_needed(one.name, needs) for one in result.benchmarks for needs in one.needs)
+    if not rows:
+        return ()
+    columns = (
+        "benchmark",
+        "arm",
+        "CPU time",
+        "peak memory",
+        "bytes read",
+        "of a disk",
+        "reads",
+        "system calls",
+    )
+    told = (
+        "For one call. CPU time is that of the calls that were timed; all else was looked at in processes of "
+        "their own, apart from any timing, and decides nothing. Read: bytes. "
+        f"{UNTOLD}: the system, or strace, does not tell."
+    )
+    return (Section("Beside the time", columns, rows, (told,)),)
+
+
+def _needed(name: str, needs: Needs) -> tuple[Cell, ...]:
+    counts = (needs.read_bytes, needs.disk_read_bytes, needs.read_calls, needs.system_calls)
+    return (
+        (printable(name),),
+        (printable(needs.arm),),
+        (UNTOLD if needs.cpu_ns is None else f"{needs.cpu_ns / 1e6:.3g} ms",),
+        (UNTOLD if needs.peak_bytes is None else f"{needs.peak_bytes / 1e6:.3g} MB",),
+        *((UNTOLD if count is None else f"{count:,}",) for count in counts),
+    )
 
 
 def _targets(result: GateResult) -> tuple[Section, ...]:

@@ -13,13 +13,13 @@ from bench.family import Family, Request
 from bench.gate import Collaborators, gate
 from bench.gate_case import AGAIN, CANDIDATE, REFERENCE
 from bench.gate_request import TREE, GateRequest
-from bench.measurement import Failure, Group, Measurement, Plan, Round
+from bench.measurement import Failure, Group, Measurement, Plan, Resources, Round
 from bench.revision import Runtime, Side
 from bench.sampling import Final
 from bench.statistics import RatioEstimate
 from bench.targets import Target
 from bench.verdict import Verdict
-from bench.worker import Loaded, Sample
+from bench.worker import InputOutput, Loaded, Memory, Sample
 from tests.bench.fakes import answer_of, variant_of
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ RUNTIME = Runtime(
 SIDE = Side(name="working tree at aaa", commit="aaa", home=HOME, python="python", runtime=RUNTIME)
 REFERENCE_SIDE = replace(SIDE, name="main at bbb", commit="bbb", home=Path("/code/reference"))
 LIMIT = Target("first-load", "sidecars-warm", "seconds", 1.0, 50)
+WEIGHED = Resources(
+    Memory(peak_bytes=20_000_000, before_bytes=None, method="VmHWM"), InputOutput(12_345, 0, 51), 230
+)
 FINAL = Final(
     verdict=Verdict.EQUIVALENT,
     reason="no change beyond the margin of 1 %",
@@ -142,6 +145,7 @@ class World:
     instructions: InstructionChange | None = None
     clock_s: float = 0.0
     written: str | None = None
+    weighed: Resources = WEIGHED
 
     def right_answer(self) -> Answer:
         """What a catalog answers that is right."""
@@ -166,7 +170,7 @@ class World:
             sides=self._sides,
             grow=cast("Any", self._grow),
             measure=self._measure,
-            weigh=cast("Any", None),
+            weigh=self._weigh,
             serve=cast("Any", lambda _runs, **_: contextlib.nullcontext({})),
             decide=self.decide or (lambda names, **_: StandInFamily(names, self.finals, self.groups)),
             profile=self._profile,
@@ -180,6 +184,11 @@ class World:
             say=lambda _: None,
             home=self.folder / "home",
         )
+
+    def _weigh(self, arms: Sequence[Arm], call: Call, *, rng: random.Random) -> dict[str, Resources]:
+        assert call.outputs_dir == self.root
+        rng.random()
+        return {arm.name: self.weighed for arm in arms}
 
     def _sides(self) -> tuple[Side, Side | Baseline | None]:
         if self.sides_error is not None:

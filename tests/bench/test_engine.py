@@ -127,6 +127,10 @@ class FakeWorker:
         self.laboratory.note(self.name, "input_output")
         return InputOutput(10, 0, 1)
 
+    def system_calls(self, call: Call) -> int | None:
+        assert call == CALL
+        return 100 + self.laboratory.note(self.name, "system_calls")
+
 
 def test_every_group_has_fresh_processes_and_every_round_all_arms() -> None:
     laboratory = Laboratory()
@@ -406,9 +410,10 @@ def test_resources_are_measured_in_a_process_of_their_own() -> None:
     laboratory = Laboratory()
     found = measure_resources(PAIR, CALL, rng=random.Random(1), start_worker=laboratory.start)
     slow = [request for name, request in laboratory.journal if name == "slow"]
-    assert slow == ["start", "prepare", "memory", "prepare", "input_output"]
+    assert slow == ["start", "prepare", "memory", "prepare", "input_output", "system_calls"]
     assert found["slow"].memory == Memory(100, 50, "VmHWM")
     assert found["slow"].input_output == InputOutput(10, 0, 1)
+    assert found["slow"].system_calls == 100
     assert found["slow"].failure is None
 
 

@@ -14,6 +14,9 @@ import catalog
 from bench import cli, gate_cli
 from bench.gate_case import AGAIN, CANDIDATE, REFERENCE, YARDSTICK, Case
 from bench.gate_request import GateRequest, announcement
+from bench.measurement import Resources
+from bench.report import markdown
+from bench.report.gate import gate_sections
 from bench.result import TargetState
 from bench.scenario import SCENARIOS, SETTINGS, V2
 from bench.targets import Target
@@ -131,6 +134,25 @@ def test_what_is_slower_is_profiled_and_what_is_not_is_not(tmp_path: Path) -> No
     green = World(tmp_path)
     green.run(pattern="remembered")
     assert green.profiled == []
+
+
+def test_what_both_need_besides_time_is_reported_and_decides_nothing(tmp_path: Path) -> None:
+    result = World(tmp_path).run()
+    told = {one.arm: one for one in result.benchmarks[0].needs}
+    assert set(told) == {CANDIDATE, REFERENCE}
+    assert (told[CANDIDATE].cpu_ns, told[CANDIDATE].peak_bytes) == (1, 20_000_000)
+    assert (told[CANDIDATE].read_bytes, told[CANDIDATE].system_calls) == (12_345, 230)
+    assert result.exit_code == 0
+    text = markdown.render_sections(gate_sections(result))
+    assert "| 20 MB | 12,345 | 0 | 51 | 230 |" in text
+
+
+def test_what_the_system_does_not_tell_is_said_to_be_untold(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.weighed = Resources()
+    result = world.run()
+    assert result.benchmarks[0].needs[0].system_calls is None
+    assert "| not told here | not told here |" in markdown.render_sections(gate_sections(result))
 
 
 def test_a_baseline_is_compared_by_ratios_to_its_yardstick(tmp_path: Path) -> None:

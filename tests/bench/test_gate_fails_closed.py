@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import errno
 import math
+import os
+import random
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
-from bench.measurement import Failure, FailureKind
+from bench import engine
+from bench.baseline import load_baseline
+from bench.gate_cli import publish
+from bench.measurement import Arm, Failure, FailureKind, Plan
+from bench.subject import Subject
+from bench.subject_host import ClockError
+from bench.subject_host.calls import timed_call
 from bench.verdict import ExitCode, Verdict
 from bench.verdict_file import Cause, Refusal, load_verdict
+from bench.worker import Call
 from tests.bench.gates import REFERENCE_SIDE, RUNTIME, SLOWER, World, changed
 from tests.bench.stored_baselines import baseline, benchmark
 
@@ -45,6 +55,13 @@ def short_answer(world: World) -> Any:
     return msgspec.structs.replace(
         right, records=right.records[:-1], display_options=right.display_options[:-1]
     )
+
+
+def refusal_of(path: Path) -> Refusal:
+    """Why a file is no baseline, as its reader says."""
+    with pytest.raises(Refusal) as refused:
+        load_baseline(path, RUNTIME, now=datetime.now(UTC), is_known_commit=lambda _: True)
+    return refused.value
 
 
 CASES: dict[str, tuple[Cause, ExitCode, Callable[[World], GateResult]]] = {}
@@ -248,6 +265,30 @@ def _missing_dependency(world: World) -> GateResult:
     return world.run()
 
 
+@case(Cause.BASELINE_FUTURE, NOTHING)
+def _baseline_of_a_later_version(world: World) -> GateResult:
+    path = world.folder / "baseline.json"
+    path.write_text('{"kind": "ckpt-bench baseline", "schema_version": 99}', encoding="utf-8")
+    world.sides_error = refusal_of(path)
+    return world.run()
+
+
+@case(Cause.BASELINE_EMPTY, NOTHING)
+def _empty_baseline(world: World) -> GateResult:
+    path = world.folder / "baseline.json"
+    path.write_text("", encoding="utf-8")
+    world.sides_error = refusal_of(path)
+    return world.run()
+
+
+@case(Cause.BASELINE_FOREIGN, NOTHING)
+def _baseline_of_another_tool(world: World) -> GateResult:
+    path = world.folder / "baseline.json"
+    path.write_text('{"benchmarks": [], "machine_info": {}, "version": "5.3.1"}', encoding="utf-8")
+    world.sides_error = refusal_of(path)
+    return world.run()
+
+
 @case(Cause.DISK, NOTHING)
 def _disk_full_at_the_start(world: World) -> GateResult:
     world.publish_errors[0] = FULL
@@ -291,6 +332,50 @@ def test_a_gate_that_is_interrupted_has_published_that_it_is_not_finished(tmp_pa
         world.run()
     (left,) = world.published
     assert (left.reasons[0].cause, left.exit_code) == (Cause.UNFINISHED, 5)
+
+
+MISBEHAVING = {
+    "hung": ("import time\n    time.sleep(60)", Cause.HUNG),
+    "killed": ("import os, signal\n    os.kill(os.getpid(), signal.SIGKILL)", Cause.CRASHED),
+    "exited as if all were well": ("import os\n    os._exit(0)", Cause.CRASHED),
+    "raised": ("raise SystemExit(0)", Cause.RAISED),
+}
+
+
+@pytest.mark.parametrize("way", MISBEHAVING)
+def test_a_real_process_that_misbehaves_is_a_reason_by_name(way: str, tmp_path: Path) -> None:
+    body, cause = MISBEHAVING[way]
+    (tmp_path / "theirs.py").write_text(f"def build(outputs_dir, names):\n    {body}\n", encoding="utf-8")
+    arm = Arm("candidate", Subject("theirs", "theirs:build", search_path=(str(tmp_path),)))
+    plan = Plan(processes=1, rounds=1, timeout_s=2.0)
+    found = engine.measure([arm], Call(tmp_path), plan, rng=random.Random(1))
+    world = World(tmp_path)
+    world.failures = found.failures
+    result = world.run()
+    assert cause in {reason.cause for reason in result.reasons}
+    assert result.exit_code == ExitCode.NOTHING_MEASURED
+
+
+def test_a_clock_that_steps_back_is_a_reason_by_name(tmp_path: Path) -> None:
+    steps = iter([1_000, 400])
+    with pytest.raises(ClockError) as stepped:
+        timed_call(lambda *_: [], tmp_path, (), clock=lambda: next(steps))
+    world = World(tmp_path)
+    world.failures = failed("clock", str(stepped.value))
+    result = world.run()
+    assert result.reasons[0].cause is Cause.CLOCK
+    assert "found -600 ns" in result.reasons[0].told
+
+
+def test_a_disk_that_is_really_full_leaves_no_verdict_of_a_pass(tmp_path: Path) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    world = World(tmp_path)
+    result = world.run()
+    (tmp_path / "verdict.json.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        publish(result, tmp_path)
+    assert not (tmp_path / "verdict.json").exists()
 
 
 def test_a_wrapper_that_swallows_the_exit_code_does_not_change_the_verdict(tmp_path: Path) -> None:
