@@ -10,14 +10,15 @@ from __future__ import annotations
 import random
 import traceback
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace as with_changes
 
 from bench.baseline import Baseline, machine_of, removed, stored
 from bench.gate_case import Case, Pairs, Sides
+from bench.gate_growth import EXPERIMENTS, NOTHING_TO_GROW_BESIDE, growths
 from bench.gate_instructions import instruction_reasons
 from bench.gate_request import tree_of
 from bench.gate_targets import outcomes, reasons
@@ -31,15 +32,12 @@ from bench.verdict import ExitCode, Verdict
 from bench.verdict_file import Benchmark, Cause, GateResult, Reason, Refusal, code_of, concluded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from bench.arms import Serve
     from bench.environment import Environment
-    from bench.family import Family
-    from bench.gate_instructions import CountInstructions
+    from bench.gate_collaborators import Collaborators
     from bench.gate_request import GateRequest
-    from bench.reproduce import Grow, Measure, Weigh
     from bench.sampling import Final
     from bench.trees import GrownTree
 
@@ -51,37 +49,6 @@ BASELINE_GROUPS = 48
 
 GROUPS_IN_BUDGET = 2 * LEAST_GROUPS
 """How many groups of processes a benchmark's budget has to pay for; pairs are fewer where they must."""
-
-
-class Decide(Protocol):
-    """Begins with the benchmarks of a gate."""
-
-    def __call__(
-        self, names: Sequence[str], *, budget_s: float, benchmark_budget_s: float, margin: float
-    ) -> Family:
-        """All of them within a total."""
-
-
-@dataclass(frozen=True, slots=True)
-class Collaborators:
-    """Whatever a gate works with; `sides` sets the code aside that is to be measured, and may raise Refusal."""
-
-    sides: Callable[[], tuple[Side, Side | Baseline | None]]
-    grow: Grow
-    measure: Measure
-    weigh: Weigh
-    serve: Serve
-    decide: Decide
-    profile: Callable[[Case], str]
-    environment: Callable[[Path], Environment]
-    count_instructions: CountInstructions
-    is_cold_possible: Callable[[Path], bool]
-    monotonic_s: Callable[[], float]
-    publish: Callable[[GateResult], None]
-    keep_samples: Callable[[Sequence[Case]], None]
-    keep_baseline: Callable[[Side, Sequence[Case]], None]
-    say: Callable[[str], None]
-    home: Path
 
 
 def gate(request: GateRequest, collaborators: Collaborators) -> GateResult:
@@ -147,7 +114,7 @@ class _Gate:
             spec = replace(request.spec, sidecar_share=1.0)
             tree = stack.enter_context(self._with.grow(spec, request.trees_dir, keep=False))
             self._note_environment(self._with.environment(request.trees_dir), reference)
-            cases = list(self._cases(tree, candidate, reference, stack))
+            cases = list(self._cases(tree, candidate, reference, stack, self._with.home))
             if not cases:
                 self._reasons += [] if self._reasons else [self._nothing_chosen()]
                 return
@@ -163,6 +130,8 @@ class _Gate:
             )
             self._targets(cases)
             self._instructions(cases)
+            if request.is_growing:
+                self._growths(candidate, reference, stack)
             if reference is None and not self._reasons:
                 self._with.keep_baseline(candidate, cases)
 
@@ -191,7 +160,12 @@ class _Gate:
             )
 
     def _cases(
-        self, tree: GrownTree, candidate: Side, reference: Side | Baseline | None, stack: ExitStack
+        self,
+        tree: GrownTree,
+        candidate: Side,
+        reference: Side | Baseline | None,
+        stack: ExitStack,
+        home: Path,
     ) -> Iterator[Case]:
         sides = Sides(candidate, reference if isinstance(reference, Side) else None)
         for setting, scenario in self._request.scenarios():
@@ -210,7 +184,7 @@ class _Gate:
                     self._reasons.append(refusal.reason(scenario.name))
                     continue
             contestants = sides.contestants(scenario)
-            arms = sides.arms(contestants, tree, self._with.home / scenario.name, self._with.serve)
+            arms = sides.arms(contestants, tree, home / scenario.name, self._with.serve)
             yield Case(
                 setting=setting,
                 scenario=scenario,
@@ -349,6 +323,24 @@ class _Gate:
         self._result = with_changes(self._result, benchmarks=benchmarks)
         if asked == "gate":
             self._reasons += instruction_reasons(counts)
+
+    def _growths(self, candidate: Side, reference: Side | Baseline | None, stack: ExitStack) -> None:
+        """Compare how times grow over trees of several sizes, and note it at each benchmark."""
+        if not isinstance(reference, Side):
+            self._reasons.append(NOTHING_TO_GROW_BESIDE)
+            return
+        by_name: dict[str, dict[int, Case]] = {}
+        for experiments in EXPERIMENTS:
+            spec = replace(self._request.spec, experiments=experiments, sidecar_share=1.0)
+            tree = stack.enter_context(self._with.grow(spec, self._request.trees_dir, keep=False))
+            home = self._with.home / f"growth-{experiments}"
+            for case in self._cases(tree, candidate, reference, stack, home):
+                listed = tree.with_sidecars(case.setting.sidecar_share).listed
+                by_name.setdefault(case.name, {})[listed] = case
+        found, speaking_against = growths(by_name, self._request.budget_s, self._rng, self._with.say)
+        self._reasons += speaking_against
+        benchmarks = tuple(with_changes(one, growth=found.get(one.name)) for one in self._result.benchmarks)
+        self._result = with_changes(self._result, benchmarks=benchmarks)
 
 
 def _interval(final: Final) -> Interval | None:

@@ -25,8 +25,9 @@ from bench.baseline import (
     store,
 )
 from bench.family import Family
-from bench.gate import Collaborators, gate
+from bench.gate import gate
 from bench.gate_case import CANDIDATE, REFERENCE
+from bench.gate_collaborators import Collaborators
 from bench.gate_instructions import change_of
 from bench.gate_request import GateRequest, announcement, tree_of
 from bench.profile import ProfileError, difference, profile_of
@@ -81,6 +82,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--margin", type=_margin, default=DEFAULT_MARGIN, help="a smaller change is none (default: 1%%)"
     )
     parser.add_argument("--quick", action="store_true", help=f"few files, warm only, {QUICK_BUDGET_S:g} s each")
+    parser.add_argument(
+        "--growth", action="store_true", help="compare how time grows over four sizes of trees, too"
+    )
     parser.add_argument("--seed", type=int, default=0, help="draws another tree and other orders (default: 0)")
     parser.add_argument(
         "--instructions",
@@ -108,6 +112,7 @@ def run(options: argparse.Namespace, output: Path, say: Callable[[str], None]) -
         margin=options.margin,
         seed=options.seed,
         is_quick=options.quick,
+        is_growing=options.growth,
         is_any_callable=_kind(options.against) == "implementation",
         instructions=options.instructions,
     )

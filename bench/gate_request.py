@@ -23,6 +23,7 @@ QUICK_TREE = TreeSpec(wandb_share=1.0, metrics_share=0.0)
 class GateRequest:
     """What is to be gated: the scenarios that `pattern` chooses, `budget_s` each, all times within `margin`.
 
+    `is_growing`: how times grow over trees of several sizes is compared besides, for as much again.
     `is_any_callable`: the reference is a callable of somebody's, which knows of no state to be measured in.
     `instructions`: whether they are counted too, and then explain or decide.
     """
@@ -37,6 +38,7 @@ class GateRequest:
     is_quick: bool = False
     is_any_callable: bool = False
     instructions: Literal["", "explain", "gate"] = ""
+    is_growing: bool = False
 
     @property
     def spec(self) -> TreeSpec:
@@ -67,7 +69,7 @@ class GateRequest:
 def announcement(request: GateRequest) -> tuple[str, ...]:
     """What a gate will do, said before it does any of it."""
     names = [scenario.name for _, scenario in request.scenarios()]
-    total_s = len(names) * request.budget_s
+    total_s = len(names) * request.budget_s * (2 if request.is_growing else 1)
     return (
         f"Measures {', '.join(names) or 'nothing'} on {request.spec.checkpoints} checkpoints.",
         f"{request.budget_s:g} s a benchmark, at most {total_s:g} s in all; less where the answer is clear.",

@@ -27,12 +27,14 @@ class Cause(StrEnum):
     """Why a gate does not pass."""
 
     SLOWER = "slower"
+    STEEPER = "grows faster with size"
     TARGET_MISSED = "target missed"
     OUTPUTS_DIFFER = "outputs differ"
     TREE_WRITTEN = "tree written to"
     MORE_INSTRUCTIONS = "more instructions"
     NOT_COUNTED = "instructions not counted"
     UNCLEAR = "inconclusive"
+    GROWTH_UNCLEAR = "growth inconclusive"
     TARGET_UNCLEAR = "target inconclusive"
     TARGET_NOT_MEASURED = "target not measured"
     TOO_FEW_SAMPLES = "too few samples"
@@ -67,10 +69,12 @@ class Cause(StrEnum):
 _CODES = {
     Cause.SLOWER: ExitCode.MISSED,
     Cause.MORE_INSTRUCTIONS: ExitCode.MISSED,
+    Cause.STEEPER: ExitCode.MISSED,
     Cause.TARGET_MISSED: ExitCode.MISSED,
     Cause.OUTPUTS_DIFFER: ExitCode.OUTPUTS_DIFFER,
     Cause.TREE_WRITTEN: ExitCode.OUTPUTS_DIFFER,
     Cause.UNCLEAR: ExitCode.INCONCLUSIVE,
+    Cause.GROWTH_UNCLEAR: ExitCode.INCONCLUSIVE,
     Cause.TARGET_UNCLEAR: ExitCode.INCONCLUSIVE,
     Cause.TOO_FEW_SAMPLES: ExitCode.INCONCLUSIVE,
 }
@@ -123,6 +127,16 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     system_calls: int | None = None
 
 
+class GrowthFound(msgspec.Struct, frozen=True, kw_only=True):
+    """How one benchmark's time grows over trees of several sizes (in checkpoints): exponents with intervals."""
+
+    verdict: str
+    sizes: tuple[int, ...]
+    candidate: Interval
+    reference: Interval
+    difference: Interval
+
+
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     """One scenario's verdict; `ratio` is candidate to reference, above 1 is slower.
 
@@ -144,6 +158,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     groups: int = 0
     elapsed_s: float = 0.0
     needs: tuple[Needs, ...] = ()
+    growth: GrowthFound | None = None
     remarks: tuple[str, ...] = ()
     profile: str = ""
     instructions: InstructionChange | None = None

@@ -11,6 +11,7 @@ from bench.report.sections import Section, flat, targets_section
 if TYPE_CHECKING:
     from bench.instructions import InstructionChange
     from bench.report.sections import Cell
+    from bench.result import Interval
     from bench.verdict_file import Benchmark, GateResult, Needs
 
 UNTOLD = "not told here"
@@ -20,6 +21,7 @@ def gate_sections(result: GateResult) -> tuple[Section, ...]:
     """All that a gate's report shows, in its order, the verdict last; text is safe to print."""
     return (
         _compared(result),
+        *_growth(result),
         *_needs(result),
         *_targets(result),
         *_instructions(result),
@@ -68,6 +70,31 @@ def _ratio(one: Benchmark) -> Cell:
 
 def _percent(share: float | None) -> str:
     return NONE if share is None else f"{100 * share:.2f} %"
+
+
+def _growth(result: GateResult) -> tuple[Section, ...]:
+    found = [(one.name, one.growth) for one in result.benchmarks if one.growth is not None]
+    if not found:
+        return ()
+    rows = tuple(
+        (
+            (printable(name),),
+            (", ".join(map(str, growth.sizes)),),
+            *(_exponent(one) for one in (growth.candidate, growth.reference, growth.difference)),
+            (growth.verdict,),
+        )
+        for name, growth in found
+    )
+    told = (
+        "Exponents of checkpoints in the time, with 99.9 % intervals: 1 is proportional to size. Steeper is a "
+        "difference whose interval lies above 0.05. A fixed cost lowers both exponents."
+    )
+    columns = ("benchmark", "checkpoints", "candidate", "reference", "difference", "verdict")
+    return (Section("Growth", columns, rows, (told,)),)
+
+
+def _exponent(one: Interval) -> Cell:
+    return (f"{one.estimate:.3f}", f"{one.low:.3f} to {one.high:.3f}")
 
 
 def _needs(result: GateResult) -> tuple[Section, ...]:

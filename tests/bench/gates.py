@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from bench.family import Family, Request
-from bench.gate import Collaborators, gate
+from bench.gate import gate
 from bench.gate_case import AGAIN, CANDIDATE, REFERENCE
+from bench.gate_collaborators import Collaborators
 from bench.gate_request import TREE, GateRequest
 from bench.measurement import Failure, Group, Measurement, Plan, Resources, Round
 from bench.revision import Runtime, Side
@@ -145,6 +146,8 @@ class World:
     instructions: InstructionChange | None = None
     clock_s: float = 0.0
     written: str | None = None
+    exponents: dict[str, float] = field(default_factory=dict)
+    grown: dict[Path, TreeSpec] = field(default_factory=dict)
     weighed: Resources = WEIGHED
 
     def right_answer(self) -> Answer:
@@ -198,7 +201,15 @@ class World:
     @contextlib.contextmanager
     def _grow(self, spec: TreeSpec, _parent: Path, *, keep: bool) -> Iterator[StandInTree]:
         assert not keep
-        yield StandInTree(spec, self.root)
+        root = self.root if spec.checkpoints == TREE.checkpoints else self._root_of(spec)
+        self.grown[root] = spec
+        yield StandInTree(spec, root)
+
+    def _root_of(self, spec: TreeSpec) -> Path:
+        """Where a tree of another size would stand."""
+        root = self.folder / str(spec.checkpoints) / "outputs"
+        root.mkdir(parents=True, exist_ok=True)
+        return root
 
     def _monotonic_s(self) -> float:
         self.clock_s += 1.0
@@ -219,16 +230,16 @@ class World:
         self.published.append(result)
 
     def _measure(self, arms: Sequence[Arm], call: Call, plan: Plan, *, rng: random.Random) -> Measurement:
-        assert call.outputs_dir == self.root
+        spec = self.grown[call.outputs_dir]
         rng.random()
         names = tuple(arm.name for arm in arms)
         failed = {one.arm for one in self.failures}
-        right = self.right_answer()
+        right = answer_of(variant_of(spec, call.outputs_dir).expected, root=call.outputs_dir)
         if self.written is not None:
             (self.root / self.written).write_text("mine", encoding="utf-8")
         return Measurement(
             plan=plan,
-            groups=tuple(self._group(names, number) for number in range(self.groups)),
+            groups=tuple(self._group(names, number, spec.checkpoints) for number in range(self.groups)),
             answers={name: (self.answers.get(name, right),) for name in names if name not in failed},
             failures=self.failures,
             calls_per_round=dict.fromkeys(names, 1),
@@ -236,7 +247,7 @@ class World:
             elapsed_s=1.0,
         )
 
-    def _group(self, names: tuple[str, ...], number: int) -> Group:
+    def _group(self, names: tuple[str, ...], number: int, checkpoints: int) -> Group:
         there = isinstance(self.reference, Side)
         again = "/code/reference/catalog/subjects.py" if there else f"{HOME}/catalog/subjects.py"
         origins = {CANDIDATE: f"{HOME}/catalog/subjects.py", REFERENCE: again, AGAIN: again} | self.origins
@@ -245,14 +256,15 @@ class World:
             for name in names
         }
         rounds = tuple(
-            Round(names, {name: (self._sample(name, number + turn),) for name in names})
+            Round(names, {name: (self._sample(name, number + turn, checkpoints),) for name in names})
             for turn in range(self.rounds)
         )
         return Group(number, names, loaded, rounds)
 
-    def _sample(self, name: str, step: int) -> Sample:
-        taken_ns = self.elapsed_by_arm.get(name, self.elapsed_ns)
-        return Sample(cast("int", taken_ns * (1 + step % 7 / 1000)), 1, 50)
+    def _sample(self, name: str, step: int, checkpoints: int) -> Sample:
+        grown = (checkpoints / TREE.checkpoints) ** self.exponents.get(name, 0.0)
+        taken_ns = self.elapsed_by_arm.get(name, self.elapsed_ns) * grown
+        return Sample(cast("int", taken_ns * (1 + step % 7 / 1000)), 1, checkpoints)
 
 
 class StandInEnvironment(msgspec.Struct):

@@ -32,6 +32,19 @@ def test_a_change_from_linear_to_a_power_of_1_2_is_caught() -> None:
     assert grown(1.0, 1.2, 100).count(Growth.FLATTER) >= 99
 
 
+def test_it_is_caught_as_a_gate_measures_it_with_other_processes_at_every_size() -> None:
+    rng = np.random.default_rng(5)
+    sizes = np.array([25.0, 50.0, 100.0, 200.0])
+
+    def arm(exponent: float) -> Curves:
+        noise = 0.014 * rng.standard_normal((12, 4)) + 0.015 * rng.standard_normal((12, 4))
+        return [[float(time) for time in group] for group in sizes**exponent * np.exp(noise)]
+
+    found = [compare_growth([*sizes], arm(1.2), arm(1.0)) for _ in range(300)]
+    assert sum(one.growth is Growth.STEEPER for one in found) >= 297
+    assert all(abs(one.candidate.estimate - 1.2) < 0.05 for one in found)
+
+
 def test_the_same_growth_is_alike() -> None:
     verdicts = grown(1.0, 1.0, 500)
     assert Growth.STEEPER not in verdicts

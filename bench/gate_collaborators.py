@@ -1,0 +1,51 @@
+"""Whatever a gate works with: who sets code aside, measures, decides and publishes. Tests bring their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from bench.arms import Serve
+    from bench.baseline import Baseline
+    from bench.environment import Environment
+    from bench.family import Family
+    from bench.gate_case import Case
+    from bench.gate_instructions import CountInstructions
+    from bench.reproduce import Grow, Measure, Weigh
+    from bench.revision import Side
+    from bench.verdict_file import GateResult
+
+
+class Decide(Protocol):
+    """Begins with the benchmarks of a gate."""
+
+    def __call__(
+        self, names: Sequence[str], *, budget_s: float, benchmark_budget_s: float, margin: float
+    ) -> Family:
+        """All of them within a total."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collaborators:
+    """Whatever a gate works with; `sides` sets the code aside that is to be measured, and may raise Refusal."""
+
+    sides: Callable[[], tuple[Side, Side | Baseline | None]]
+    grow: Grow
+    measure: Measure
+    weigh: Weigh
+    serve: Serve
+    decide: Decide
+    profile: Callable[[Case], str]
+    environment: Callable[[Path], Environment]
+    count_instructions: CountInstructions
+    is_cold_possible: Callable[[Path], bool]
+    monotonic_s: Callable[[], float]
+    publish: Callable[[GateResult], None]
+    keep_samples: Callable[[Sequence[Case]], None]
+    keep_baseline: Callable[[Side, Sequence[Case]], None]
+    say: Callable[[str], None]
+    home: Path
