@@ -216,11 +216,16 @@ class Case:
         same = fresh.pairs_ns(AGAIN, CANDIDATE)
         if self.stored is None:
             return Pairs(same, same)
-        now = [[ours / theirs for ours, theirs in group] for group in fresh.pairs_ns(CANDIDATE, YARDSTICK)]
-        then = [[ours / theirs for ours, theirs in group] for group in self.stored[begun : begun + len(now)]]
-        # Groups of two sessions have nothing in common: any two are paired, by the medians of their ratios.
-        pairs = [[(median(ours), median(theirs))] for ours, theirs in zip(now, then, strict=False)]
-        return Pairs(pairs, same)
+        now = _middle_ratios(fresh.pairs_ns(CANDIDATE, YARDSTICK))
+        then = _middle_ratios(self.stored[begun : begun + len(now)])
+        once_more = _middle_ratios(fresh.pairs_ns(AGAIN, YARDSTICK))
+        # Groups of two sessions have nothing in common: any two are paired, by the medians of their ratios. The
+        # A/A arm is paired alike, each group with the next one, so that it has the yardstick's noise as well.
+        following = [*now[1:], *now[:1]]
+        return Pairs(
+            [[pair] for pair in zip(now, then, strict=False)],
+            [[pair] for pair in zip(once_more, following, strict=True)],
+        )
 
     def _reasons(self, measurement: Measurement) -> Iterator[Reason]:
         for failure in measurement.failures:
@@ -260,6 +265,11 @@ class Case:
 
     def _setting(self) -> Setting:
         return replace(self.setting, scenarios=(), besides=self.contestants)
+
+
+def _middle_ratios(groups: Sequence[Sequence[tuple[float, float]]]) -> list[float]:
+    """Of each group the median of its pairs' ratios."""
+    return [median(ours / theirs for ours, theirs in group) for group in groups if group]
 
 
 def _joined(before: Measurement, after: Measurement) -> Measurement:

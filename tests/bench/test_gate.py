@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 import catalog
@@ -27,6 +29,8 @@ from tests.bench.stored_baselines import baseline, benchmark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from bench.worker import Sample
 
 
 def request(**changes: Any) -> GateRequest:
@@ -176,6 +180,30 @@ def test_a_baseline_is_compared_by_ratios_to_its_yardstick(tmp_path: Path) -> No
     assert values == pytest.approx([0.693] * 16, abs=1e-3)
     assert again == pytest.approx([0.0] * 16)
     assert (result.exit_code, result.reference_commit) == (0, "bbb")
+
+
+def test_beside_a_baseline_the_noise_floor_has_the_noise_of_the_yardstick(tmp_path: Path) -> None:
+    seen: list[float] = []
+
+    class Keeping(StandInFamily):
+        def record(self, name: str, values: Any, again: Any, elapsed_s: float) -> None:
+            super().record(name, values, again, elapsed_s)
+            seen.extend(again)
+
+    class Wavering(World):
+        def _sample(self, name: str, step: int, checkpoints: int) -> Sample:
+            steady = super()._sample(name, step, checkpoints)
+            wavering_ns = steady.elapsed_ns * (2 if step % 2 else 1)
+            return msgspec.structs.replace(steady, elapsed_ns=wavering_ns) if name == YARDSTICK else steady
+
+    Wavering(
+        tmp_path,
+        reference=baseline(benchmark("sidecars-warm", groups=(((5e9, 1e9),),) * 16)),
+        decide=lambda chosen, **_: Keeping(chosen, {}, 16),
+        rounds=1,
+    ).run()
+    # Both arms of the same code take the same time; what varies is what they are measured by.
+    assert [abs(value) for value in seen] == pytest.approx([math.log(2)] * 16, abs=0.01)
 
 
 def test_a_baseline_of_another_machine_is_noted(tmp_path: Path) -> None:
