@@ -32,10 +32,13 @@ from bench.operations import count_operations
 from bench.outcome import WORDS
 from bench.report import markdown, terminal
 from bench.report.gate import gate_sections
+from bench.report.selftest import selftest_sections
 from bench.reproduce import Collaborators, Request, announcement, reproduce
 from bench.result import Result, ResultError, load, save
 from bench.run_command import add_run_command, run_command
 from bench.scenario import SCENARIOS, SETTINGS
+from bench.selftest_command import add_selftest_command, selftest_command
+from bench.selftest_result import is_selftest, load_selftest
 from bench.subject import SubjectError
 from bench.targets import TargetsError, find_pyproject, read_targets
 from bench.trees import grow
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from bench.report.sections import Section
+    from bench.selftest_result import SelfTestResult
     from bench.verdict_file import GateResult
 
 DEFAULT_OUTPUT = ".ckpt-bench"
@@ -128,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     add_trend_command(trend, Path(DEFAULT_OUTPUT), _show_formats)
     _add_formats(trend)
     _add_compat(commands.add_parser("compat", help="search for trees on which catalogs disagree"))
+    _add_selftest(commands.add_parser("selftest", help="prove the gate where it runs"))
     _add_report(commands.add_parser("report", help="show a stored result again"))
     listing = commands.add_parser("list", help="name profiles, scenarios, subjects and targets")
     listing.set_defaults(command=_list)
@@ -185,9 +190,18 @@ def _add_compat(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=partial(compat_command, output=output, say=print))
 
 
+def _add_selftest(parser: argparse.ArgumentParser) -> None:
+    add_selftest_command(parser, seed=_seed, seconds=_seconds)
+    parser.add_argument(
+        "--output", type=Path, default=Path(DEFAULT_OUTPUT), metavar="DIR", help=f"default: {DEFAULT_OUTPUT}"
+    )
+    _add_formats(parser)
+    parser.set_defaults(command=_selftest)
+
+
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_report)
-    parser.add_argument("result", type=Path, help=f"a {RESULT} or {gate_cli.VERDICT}")
+    parser.add_argument("result", type=Path, help=f"a {RESULT}, {gate_cli.VERDICT} or selftest.json")
     _add_formats(parser)
 
 
@@ -269,6 +283,20 @@ def _gate(options: argparse.Namespace) -> int:
     return result.exit_code
 
 
+def _selftest(options: argparse.Namespace) -> int:
+    output = partial(_output_folder, options.output)
+    return selftest_command(options, output=output, show=partial(_show_selftest, options), say=_say)
+
+
+def _show_selftest(options: argparse.Namespace, result: SelfTestResult) -> None:
+    if options.json:
+        _print(_json(result))
+    elif options.markdown:
+        _print(markdown.render_sections(selftest_sections(result)))
+    else:
+        _show_sections(selftest_sections(result))
+
+
 def _show_gate(result: GateResult, options: argparse.Namespace) -> None:
     if options.json:
         _print(_json(result))
@@ -288,6 +316,10 @@ def _report(options: argparse.Namespace) -> int:
         verdict = load_verdict(options.result)
         _show_gate(verdict, options)
         return verdict.exit_code
+    if is_selftest(options.result):
+        tested = load_selftest(options.result)
+        _show_selftest(options, tested)
+        return tested.exit_code
     result = load(options.result)
     _show(result, options)
     return int(ExitCode.NOTHING_MEASURED) if result.exit_code is None else result.exit_code
