@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 FIRST_LINES: Final = 200
 PROCESSES: Final = 3
+TRIES: Final = 3
+"""A file more or less to be opened makes the work jump, so that proportion alone does not hit."""
+
 CALLS: Final = 60
 _PATIENCE_S: Final = 120.0
 
@@ -57,11 +60,24 @@ class TimeWork(Protocol):
 
 
 def calibrated(changes: Iterable[float], time_work: TimeWork) -> dict[float, int]:
-    """How many lines make the catalog slower by each change: by proportion, and corrected once."""
+    """How many lines make the catalog slower by each change: the best of some tries, each by proportion."""
     first = time_work((FIRST_LINES,)).shares[FIRST_LINES]
-    guess = {change: max(1, round(FIRST_LINES * change / first)) for change in changes}
-    shares = _mean_shares(tuple(guess.values()), time_work, PROCESSES)
-    return {change: max(1, round(lines * change / shares[lines])) for change, lines in guess.items()}
+    lines = {change: _scaled(FIRST_LINES, change / first) for change in changes}
+    tried: dict[float, dict[int, float]] = {change: {} for change in lines}
+    for _ in range(TRIES):
+        shares = _mean_shares(tuple(lines.values()), time_work, PROCESSES)
+        for change, count in lines.items():
+            tried[change][count] = shares[count]
+        lines = {change: _scaled(count, change / shares[count]) for change, count in lines.items()}
+    return {change: _closest(shares, change) for change, shares in tried.items()}
+
+
+def _scaled(lines: int, factor: float) -> int:
+    return max(1, round(lines * factor))
+
+
+def _closest(shares: Mapping[int, float], change: float) -> int:
+    return min(shares, key=lambda count: abs(shares[count] - change))
 
 
 def achieved(

@@ -10,6 +10,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from msgspec.structs import replace
+
 from bench.selftest_log import GateRecord, GroupsRecord, MutantRecord, WeighedRecord
 from bench.selftest_plan import NEIGHBOUR, QUIET, Kind, next_step
 from bench.selftest_result import concluded
@@ -71,10 +73,11 @@ def selftest(request: SelfTestRequest, collaborators: Collaborators) -> SelfTest
         while (step := _next(request, recorded)) is not None:
             _told(step, collaborators)
             collaborators.log.append(*_done(request, step, collaborators))
-        result = concluded(collaborators.assess(recorded, not request.is_quick))
+        result = replace(collaborators.assess(recorded, not request.is_quick), is_complete=True)
     except KeyboardInterrupt:
         collaborators.publish(concluded(collaborators.assess(recorded, False)))
         raise
+    result = concluded(result)
     collaborators.publish(result)
     return result
 

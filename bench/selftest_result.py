@@ -9,6 +9,7 @@ import msgspec
 
 from bench.result import ResultError
 from bench.verdict import ExitCode, worst
+from bench.verdict_file import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +45,10 @@ WORDS: Final = {
 }
 
 
+CAUGHT: Final = (Cause.OUTPUTS_DIFFER.value, Cause.NO_ANSWER.value)
+"""How a gate ends whose candidate answers wrongly; with *no answer* where records are missing."""
+
+
 class Rate(msgspec.Struct, frozen=True):
     """How often something happened, with the exact interval (Clopper-Pearson, 95 %)."""
 
@@ -56,8 +61,8 @@ class Rate(msgspec.Struct, frozen=True):
 class Gates(msgspec.Struct, frozen=True, kw_only=True):
     """Gates of one kind; `real` ones ran, the others were resampled from recorded groups.
 
-    `change` is what was asked for, `called` counts the answers by verdict, `rate` is that of *slower* (of
-    *outputs differ* where a `fault` was injected). `allowed` and `wanted` bound that rate where it is promised.
+    `change` is what was asked for, `called` counts the answers by verdict or cause. `rate` is that of *slower*;
+    where a `fault` was injected, of the causes in `CAUGHT`. Budgets and times in seconds.
     """
 
     condition: str
@@ -68,7 +73,7 @@ class Gates(msgspec.Struct, frozen=True, kw_only=True):
     budget_s: float
     gates: int
     called: dict[str, int]
-    rate: Rate | None
+    rate: Rate
     promise: str
     median_s: float | None = None
     longest_s: float | None = None

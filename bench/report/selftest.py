@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.figures import NONE, duration, printable
 from bench.report.sections import Section, flat
+from bench.selftest_result import CAUGHT
 
 if TYPE_CHECKING:
     from bench.report.sections import Cell
@@ -33,7 +34,7 @@ def _gates(result: SelfTestResult, condition: str) -> Section:
         ("injected", "gates", "caught", "no change", "open", "a gate took", "promised", "state"),
         tuple(_gates_row(one) for one in rows),
         (
-            "Caught: called slower (wrong answers: outputs differ), with the exact 95 % interval. No change: "
+            "Caught: called slower (wrong answers: refused as such), with the exact 95 % interval. No change: "
             "equivalent, faster. Open: inconclusive, or no verdict. A gate took: the median, and the longest.",
             "Real: whole gates, run here. Resampled: from the groups recorded here, whole groups drawn with "
             "their arms' labels exchanged, at the time that a group took; below it how often the 95 % interval "
@@ -46,7 +47,8 @@ def _gates(result: SelfTestResult, condition: str) -> Section:
 def _gates_row(one: Gates) -> tuple[Cell, ...]:
     injected = "wrong answers" if one.fault else f"+{one.change:.0%}" if one.change else "none (A/A)"
     counts = dict(one.called)
-    caught = counts.pop("outputs differ", 0) if one.fault else counts.pop("slower", 0)
+    for name in CAUGHT if one.fault else ("slower",):
+        counts.pop(name, None)
     same = [f"{counts.pop(name, 0)} {name}" for name in ("equivalent", "faster")]
     opened = [f"{count} {printable(name)}" for name, count in counts.items()]
     took = NONE if one.median_s is None else f"{one.median_s:.0f} s"
@@ -56,7 +58,7 @@ def _gates_row(one: Gates) -> tuple[Cell, ...]:
     return (
         (injected, one.scenario, f"{how}, {one.budget_s:g} s"),
         (str(one.gates),),
-        (f"{caught}", _bounds(one.rate), *covers),
+        (str(one.rate.happened), _bounds(one.rate), *covers),
         tuple(same),
         tuple(opened) or ("0",),
         (took, *longest),
@@ -69,8 +71,8 @@ def _rate(rate: Rate) -> str:
     return f"{rate.happened} of {rate.of} ({_bounds(rate)})"
 
 
-def _bounds(rate: Rate | None) -> str:
-    return NONE if rate is None else f"{100 * rate.low:.3g}-{100 * rate.high:.3g} %"
+def _bounds(rate: Rate) -> str:
+    return f"{100 * rate.low:.3g}-{100 * rate.high:.3g} %"
 
 
 def _coverage(rows: tuple[Coverage, ...]) -> Section:
