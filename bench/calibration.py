@@ -120,7 +120,12 @@ class ProcessTimer:
 
 
 def time_calls(laden: Laden, outputs_dir: Path, calls: int, lines: Sequence[int]) -> Timed:
-    """Time the catalog and the work in turn, the collector off as it is in a measurement."""
+    """Time the catalog and the work in turn, the collector off as it is in a measurement.
+
+    The first call imports and is not counted. Raises ValueError for fewer than 2 calls.
+    """
+    if calls < 2:
+        raise ValueError(f"expected at least 2 calls, found {calls}; the first is not counted")
     call_ns: list[int] = []
     shares: dict[int, list[float]] = {count: [] for count in lines}
     for number in range(calls):
@@ -136,7 +141,7 @@ def time_calls(laden: Laden, outputs_dir: Path, calls: int, lines: Sequence[int]
             gc.enable()
             del answer
             if not number:
-                gc.freeze()  # the first call imports; it is not counted
+                gc.freeze()
                 continue
             call_ns.append(between_ns - begun_ns)
             shares[count].append((ended_ns - between_ns) / (between_ns - begun_ns))

@@ -42,7 +42,7 @@ WANTED_GATES: Final = 100
 """Fewer recorded groups, or A/A gates, than these say less than a self-test should."""
 
 SIMULATED_SAME: Final = 4000
-SIMULATED_CHANGED: Final = 1000
+SIMULATED_CHANGED: Final = 2000
 SIMULATION_S: Final = 20.0
 """What the simulations of one pool take at most, kept free at the end."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -101,7 +102,8 @@ def test_recording_is_spread_over_the_whole_time(tmp_path: Path) -> None:
     places = [number for number, step in enumerate(world.steps) if step.kind is Kind.RECORD]
     assert places[0] < len(world.steps) / 5
     assert places[-1] > len(world.steps) * 4 / 5
-    assert max(later - earlier for earlier, later in zip(places, places[1:], strict=False)) < len(world.steps) / 5
+    gaps = [later - earlier for earlier, later in pairwise(places)]
+    assert max(gaps) < len(world.steps) / 5
 
 
 def test_a_full_self_test_says_what_it_measured_too_seldom(tmp_path: Path) -> None:
