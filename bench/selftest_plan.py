@@ -102,8 +102,8 @@ class SelfTestRequest:
 
 _WEIGHTS: Final = (
     (Kind.WEIGH, 0.0, 15.0, 0.03),
-    (Kind.RECORD, 0.0, BLOCK_BUDGET_S, 0.24),
-    (Kind.SAME, 0.0, SAME_BUDGET_S, 0.36),
+    (Kind.RECORD, 0.0, BLOCK_BUDGET_S, 0.18),
+    (Kind.SAME, 0.0, SAME_BUDGET_S, 0.42),
     (Kind.CHANGED, 0.05, GATE_BUDGET_S, 0.15),
     (Kind.CHANGED, 0.03, GATE_BUDGET_S, 0.15),
     (Kind.CHANGED, 0.1, GATE_BUDGET_S, 0.04),
