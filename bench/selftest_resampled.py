@@ -42,6 +42,7 @@ def noise_of(condition: str, scenario: str, groups: Sequence[RecordedGroup]) -> 
     pool = _pool(condition, scenario, groups)
     values = _distinct(pool)
     pairs = [_pair_logs(one) for one in groups]
+    variances = [float(np.var(one, ddof=1)) for one in pairs if len(one) > 1]
     return Noise(
         condition=condition,
         scenario=scenario,
@@ -51,7 +52,7 @@ def noise_of(condition: str, scenario: str, groups: Sequence[RecordedGroup]) -> 
         group_s=fmean(one.took_s for one in groups),
         between_sd=float(np.sqrt(np.mean(values**2))),
         between_mad_sd=float(_NORMAL_MAD * np.median(np.abs(values))),
-        pair_sd=float(np.sqrt(fmean(float(np.var(one, ddof=1)) for one in pairs if len(one) > 1) or 0.0)),
+        pair_sd=float(np.sqrt(fmean(variances))) if variances else 0.0,
         first_at=min(one.at for one in groups),
         last_at=max(one.at for one in groups),
     )

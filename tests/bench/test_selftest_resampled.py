@@ -56,6 +56,13 @@ def test_an_outlier_shows_in_the_deviation_and_not_in_the_median_of_deviations()
     assert noise.between_mad_sd < 1.2 * NOISE.between_mad_sd
 
 
+def test_groups_of_one_pair_tell_nothing_between_pairs() -> None:
+    single = [changed(one, times={arm: times[:1] for arm, times in one.times.items()}) for one in GROUPS]
+    noise = noise_of("quiet", "14 checkpoints", single)
+    assert (noise.pairs, noise.pair_sd) == (1.0, 0.0)
+    assert noise.between_sd > NOISE.between_sd
+
+
 @pytest.mark.usefixtures("counted")
 def test_rates_as_promised_hold() -> None:
     found = rows()
