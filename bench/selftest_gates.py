@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from bench.arms import isolated
 from bench.calibration import ProcessTimer, achieved, calibrated
 from bench.family import Family
-from bench.gate import GROUPS_IN_BUDGET, Collaborators, gate
+from bench.gate import GROUPS_IN_BUDGET, gate
 from bench.gate_case import AGAIN, CANDIDATE, REFERENCE, Case, Sides
+from bench.gate_collaborators import Collaborators
 from bench.gate_request import GateRequest
 from bench.injected import MODULE, laden_name, write_subjects, wrong_name
 from bench.revision import Runtime, Side
@@ -186,11 +187,12 @@ class Ground:
             sides=lambda: sides,
             grow=lambda _spec, _parent, *, keep: contextlib.nullcontext(self.trees[step.scenario]),  # noqa: ARG005
             measure=self.measure,
-            weigh=_not_asked,
+            weigh=_nothing,
             serve=self.serve,
             decide=Family,
             profile=lambda _: "",
             environment=lambda _: self.environment,
+            count_instructions=lambda _: None,
             is_cold_possible=lambda _: False,
             monotonic_s=self.clock,
             publish=lambda _: None,
@@ -208,5 +210,6 @@ def _setting(target: str) -> tuple[Setting, Scenario]:
     return Setting("first-load", 1.0, False, (scenario,)), scenario
 
 
-def _not_asked(arms: Sequence[Arm], call: Call, *, rng: random.Random) -> dict[str, Resources]:
-    raise AssertionError(f"a gate without targets weighed {arms}, {call}, {rng}")
+def _nothing(arms: Sequence[Arm], call: Call, *, rng: random.Random) -> dict[str, Resources]:  # noqa: ARG001 - a Weigh
+    """What else the sides need is no part of a verdict."""
+    return {}
