@@ -70,11 +70,12 @@ def _loaded(text: str) -> Any:
         return UNREADABLE
 
 
+# But for the model, what stands there again tells less: nothing of the first is left.
 _AGAIN: Final = {
     "model": "model:\n  architecture: pan\n  encoder:\n    model_name: resnet18\n",
-    "training": "training:\n  epoch: 77\n",
-    "metrics": "metrics:\n  hmean: 0.125\n  precision: 0.125\n  recall: 0.125\n",
-    "checkpointing": "checkpointing:\n  mode: min\n  monitor: val/f1\n",
+    "training": "training:\n  max_epochs: 77\n",
+    "metrics": "metrics:\n  hmean: 0.125\n",
+    "checkpointing": "checkpointing:\n  mode: min\n",
     "exp_name": "exp_name: said again\n",
     "schema_version": "schema_version: '2.0'\n",
 }
@@ -127,7 +128,11 @@ def _texts(text: str) -> Iterator[Case]:
     yield _case("a directive", "%YAML 1.1\n---\n" + text)
     yield _case("blank lines", text.replace("\nmodel:", "\n\nmodel:"))
     yield _case("four columns to a level", yaml.safe_dump(yaml.safe_load(text), indent=4))
-    for name, cut in {"in its model": "  head:\n", "after its model": "schema_version", "in a line": "recall"}.items():
+    for name, cut in {
+        "in its model": "  head:\n",
+        "after its model": "schema_version",
+        "in a line": "recall",
+    }.items():
         yield _case(f"cut off {name}", text[: text.index(cut)])
         yield _case(f"cut off {name}, without a line end", text[: text.index(cut)].rstrip("\n"))
     keys = [key for key in yaml.safe_load(text) if key != "model"]
@@ -138,16 +143,17 @@ def _texts(text: str) -> Iterator[Case]:
 
 
 _WRITTEN: Final = {
-    "  epoch: 3\n": ("012", "0x1F", "1_0", "0b11", "1:30", "+5", "7.0", "1e1", "'8'", "0o17", "-0", "~", "yes"),
+    "  epoch: 3\n": ("012", "0x1F", "1_0", "0b11", "1:30", "+5", "7.0", "1e1", "'8'", "0o17", "-0", "~", "yes",
+        "'9223372036854775807'", "9223372036854775808"),
     "  hmean: 0.5962\n": (
         ".5", "0", "1", "-0.0", "-0", "1e-3", "1.0e-1", "+0.5", "1.", ".inf", "-.inf", ".nan", "'0.25'", "0_1", "1.5",
     ),
     "  mode: max\n": ("Max", "'min'", "min # the least", "null", "maximum", "[max]"),
     "schema_version: '1.0'\n": ("1.0", '"1.0"', "1.00", "'1.00'", "1", "'1'"),
     "exp_name: ": (
-        "2024-05-06", "'2024-05-06'", "12", "'12'", "null", "'null'", "~", "yes", "'yes'", "unknown", "'unknown'",
-        "Unknown", "''", "' '", "' lead'", "1:30", "1_0", "=", "a#b", "a #b", "'#b'", "-", "-a", "[]", "{}", ".5", "é",
-        "x" * 200,
+        "2024-05-06", "'2024-05-06'", "12", "'12'", "null", "'null'", "~", "yes", "'yes'", "unknown",
+        "'unknown'", "Unknown", "''", "' '", "' lead'", "1:30", "1_0", "=", "a#b", "a #b", "'#b'", "-", "-a", "[]", "{}", ".5",
+        "é", "x" * 200,
     ),
 }  # fmt: skip
 """Lines of the tidy sidecar, or their beginnings, and what may be written there instead."""
@@ -163,7 +169,7 @@ def _values(document: Mapping[str, Any]) -> Iterator[Case]:
             made = f"{text[:begin]}{key}: {value}{text[end:]}"
             yield _case(f"{key.strip()}: {value[:30]}", made)
     for name in ("precision", "recall", "validation_loss"):
-        for value in (0, 1, 1.0000001, -1e-9, None, ABSENT):
+        for value in (0, 1, 1.0000001, -0.25, -1e-9, None, ABSENT):
             told = "(absent)" if value is ABSENT else value
             yield _case(f"metrics.{name}={told}", _text(_with(document, **{f"metrics.{name}": value})))
     yield _case("texts in quotes", _text(_with(document, exp_name="12", **{"model.architecture": "null"})))
@@ -171,7 +177,23 @@ def _values(document: Mapping[str, Any]) -> Iterator[Case]:
 
 def _scores(document: Mapping[str, Any]) -> Iterator[Case]:
     """What stands under the monitor: beside other names, before and after them, and what is no number."""
-    values = (12.5, -0.5, 7, 0, 0.0, 123456, "text", "0.5", "007", None, True, [0.5], float("inf"), float("nan"), 1e308)
+    values = (
+        12.5,
+        -0.5,
+        7,
+        0,
+        0.0,
+        123456,
+        "text",
+        "0.5",
+        "007",
+        None,
+        True,
+        [0.5],
+        float("inf"),
+        float("nan"),
+        1e308,
+    )
     for monitor in ("val/hmean", "val/f1", "loss", "a-metric", "zz.last@k"):
         for value in values if monitor == "val/f1" else values[:2]:
             metrics = {"first": 3.5, monitor: value, f"{monitor}2": 0.0625, f"pre{monitor}": 0.03125}
@@ -181,7 +203,18 @@ def _scores(document: Mapping[str, Any]) -> Iterator[Case]:
         told = {"checkpointing.monitor": "val/loss", "metrics.validation_loss": loss}
         name = "(absent)" if loss is ABSENT else repr(loss)
         yield _case(f"monitored loss is {name}", _text(_with(document, **told)))
-    for monitor in ("first", "hmean", "x/recall", "no such", "a: b", "val/f1 ", "null", "12", "unknown", "val/.*"):
+    for monitor in (
+        "first",
+        "hmean",
+        "x/recall",
+        "no such",
+        "a: b",
+        "val/f1 ",
+        "null",
+        "12",
+        "unknown",
+        "val/.*",
+    ):
         yield _case(f"monitor is {monitor!r}", _text(_with(document, **{"checkpointing.monitor": monitor})))
     for name, metrics in {"none at all": ABSENT, "none": {}, "untold": None}.items():
         told = {"checkpointing.monitor": "val/hmean", "metrics.additional_metrics": metrics}
@@ -200,7 +233,12 @@ def _neighbours(document: Mapping[str, Any]) -> Iterator[Case]:
     }.items():
         other = _text(_with(document, **values))
         yield _case(f"beside one with {name}", one, other, one)
-    for line in ("  recall: 0.25\n", "  zz_more:\n    recall: 0.25\n", "    eps2: 0.25\n", "exp_name: after the model\n"):
+    for line in (
+        "  recall: 0.25\n",
+        "  zz_more:\n    recall: 0.25\n",
+        "    eps2: 0.25\n",
+        "exp_name: after the model\n",
+    ):
         longer = one.replace("schema_version:", f"{line}schema_version:")
         yield _case(f"beside one whose model goes on with {line.strip()!r}", one, longer)
         yield _case(f"beside one whose model ends before {line.strip()!r}", longer, one)

@@ -9,7 +9,18 @@ import pytest
 
 from bench.cases import named_cases
 from bench.hand_mutants import HAND_MUTANTS, Change, HandMutant
-from bench.mutants import Fate, Mutant, MutantError, hand_mutants, lines, measure, tool_mutants
+from bench.mutants import (
+    MODULES,
+    Fate,
+    Mutant,
+    MutantError,
+    all_mutants,
+    counts,
+    hand_mutants,
+    line_of,
+    measure,
+    tool_mutants,
+)
 from bench.mutation import mutated, sites
 from bench.zone import time_zone
 
@@ -81,13 +92,18 @@ def test_a_survivor_is_listed_with_its_reason_and_the_rest_is_counted() -> None:
     fates = [
         Fate(Mutant("one", {}, is_by_hand=True), "drawn/1"),
         Fate(Mutant("two", {}), None),
-        Fate(Mutant("three", {}), "x", is_stillborn=True),
+        Fate(Mutant("three", {}), "a tidy tree: x", is_stillborn=True),
     ]
-    told = lines(fates, [("t*", "says the same")])
-    assert told == [
+    assert [line_of(one, [("t*", "says the same")]) for one in fates] == [
         "caught by drawn/1: one",
         "survived: two: says the same",
-        "by hand: 1 of 1 caught",
-        "by the tool: 0 of 1 caught",
-        "1 more fail on a tidy tree at once, and are not counted",
+        "not counted, it fails at once on a tidy tree: x: three",
     ]
+    assert line_of(fates[1], []) == "survived: two: no reason known"
+    assert list(counts(fates)) == ["by hand: 1 of 1 caught", "by the tool: 0 of 1 caught"]
+
+
+def test_every_module_that_decides_about_a_value_is_mutated() -> None:
+    made, package = all_mutants()
+    assert package == PACKAGE
+    assert {next(iter(one.sources)) for one in made if not one.is_by_hand} == set(MODULES)
