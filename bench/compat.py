@@ -20,6 +20,7 @@ from bench.arms import isolated
 from bench.case import ONE, case_of
 from bench.cases import named_cases
 from bench.differences import KnownDifferences
+from bench.drawn_edits import BATCH, Reducing, drawn_edits
 from bench.edits import edited_cases
 from bench.explanation import explanation
 from bench.race import race
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 TREES: Final = 1_000
 DEEP_TREES: Final = 10_000
+EDITED_TREES: Final = 40
+DEEP_EDITED_TREES: Final = 1_000
 BUDGET_S: Final = 60.0
 SPEED_BUDGET_S: Final = 40.0
 
@@ -46,6 +49,7 @@ WITNESSES: Final = {"legacy": "catalog.subjects:legacy", "v2": "catalog.subjects
 """Who is asked besides about a tree on which somebody strays."""
 
 _MOST_EXPLAINED: Final = 6
+_MOST_REDUCED: Final = 2
 _MOST_NAMED: Final = 12
 _ROOM_BYTES: Final = 2**30
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
@@ -60,6 +64,7 @@ class Request:
     output: Path
     known: tuple[Declared, ...] = ()
     trees: int = TREES
+    edited_trees: int = EDITED_TREES
     budget_s: float = BUDGET_S
     speed_budget_s: float = SPEED_BUDGET_S
     seed: int = 0
@@ -169,6 +174,7 @@ def _findings(
     found = list(trial.examine_edited(edited, rest))
     yield from found
     say(f"{len(edited)} edits, each undone again, in {clock() - begun_s:.1f} s: {_count(found)}")
+    yield from _edited_at_random(trial, request, say, rest, clock)
     searched = search(
         trial.examine, count=request.trees, budget_s=request.budget_s, seed=request.seed, clock=clock
     )
@@ -180,17 +186,39 @@ def _findings(
     )
 
 
+def _edited_at_random(
+    trial: Trial,
+    request: Request,
+    say: Callable[[str], None],
+    rest: Callable[[float], None],
+    clock: Callable[[], float],
+) -> Iterator[Finding]:
+    """Drawn trees under drawn edits; of each kind that fails the smallest, reduced."""
+    begun_s = clock()
+    drawn = list(drawn_edits(request.edited_trees, request.seed))
+    found = [
+        one
+        for begun in range(0, len(drawn), BATCH)
+        for one in trial.examine_edited(drawn[begun : begun + BATCH], rest)
+    ]
+    say(f"{len(drawn)} drawn trees, each edited twice, in {clock() - begun_s:.1f} s: {_count(found)}")
+    reducing = Reducing(lambda cases: trial.examine_edited(cases, rest), clock)
+    chosen = smallest_of_each(found)[:_MOST_REDUCED]
+    yield from (reducing.reduced(one) for one in chosen)
+    yield from (one for one in found if one not in chosen)
+
+
 def smallest_of_each(findings: Sequence[Finding]) -> list[Finding]:
     """The smallest finding of each kind, a drawn one before others: who strays, and in which fields."""
     found: dict[frozenset[tuple[str, str]], Finding] = {}
     for one in sorted(findings, key=_size):
         found.setdefault(one.signature, one)
-    return sorted(found.values(), key=lambda one: not one.case.name.startswith("drawn/"))
+    return sorted(found.values(), key=lambda one: not one.case.name.startswith("drawn"))
 
 
 def _size(finding: Finding) -> tuple[bool, int, int]:
     case = finding.case
-    return not case.name.startswith("drawn/"), case.checkpoints, len(case.plans[0].nodes)
+    return not case.name.startswith("drawn"), case.checkpoints, len(case.plans[0].nodes)
 
 
 def _others_named(names: Sequence[str]) -> str:

@@ -7,7 +7,17 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.compat import BUDGET_S, DEEP_TREES, SPEED_BUDGET_S, TREES, Request, both_ways, compat
+from bench.compat import (
+    BUDGET_S,
+    DEEP_EDITED_TREES,
+    DEEP_TREES,
+    EDITED_TREES,
+    SPEED_BUDGET_S,
+    TREES,
+    Request,
+    both_ways,
+    compat,
+)
 from bench.differences import SHIPPED, DifferencesError, read_differences
 from bench.subject import SubjectError
 from bench.subject_options import HELP, add_subject_options, subjects_of
@@ -68,6 +78,7 @@ def compat_command(
         candidates=candidates,
         output=output() / _FAILURES,
         known=tuple(known),
+        edited_trees=DEEP_EDITED_TREES if options.deep else EDITED_TREES,
         trees=options.trees or (DEEP_TREES if options.deep else TREES),
         budget_s=options.budget or (math.inf if options.deep else BUDGET_S),
         speed_budget_s=0.0 if options.no_speed else SPEED_BUDGET_S,

@@ -6,10 +6,6 @@ edit: every file and folder keeps the one that it had, as `rsync --times` or an 
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +17,6 @@ from fixtures.spec import TreeSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from fixtures.plan import Node
 
@@ -45,81 +40,34 @@ def edited_cases() -> Iterator[Case]:
     """Every edit, in a tree with sidecars or without, forth and back."""
     for edit, spec in _EDITS:
         before = draw(spec)
-        after = _with_folders(replace(before, nodes=edit(dict(before.nodes))))
+        after = with_folders(replace(before, nodes=edit(dict(before.nodes))))
         name = (
             f"edit/{edit.__name__.strip('_').replace('_', ' ')}{'' if spec.sidecar_share else ' (no sidecars)'}"
         )
         yield case_of(name, "Which checkpoints", before, after, before)
 
 
-def make_like(root: Path, wanted: Path) -> None:
-    """Make the tree at `root` into that at `wanted`, in place: what is alike stays, files are rewritten.
-
-    A file that changes keeps its inode, and everything gets the times that it has in `wanted`.
-    """
-    root.mkdir(exist_ok=True)
-    names = set(os.listdir(wanted))
-    for name in os.listdir(root):
-        if name not in names:
-            _remove(root / name)
-    for name in sorted(names):
-        _copy(wanted / name, root / name)
-    _keep_times(wanted, root)
-
-
-def _copy(source: Path, target: Path) -> None:
-    kind = stat.S_IFMT(source.lstat().st_mode)
-    if os.path.lexists(target) and stat.S_IFMT(target.lstat().st_mode) != kind:
-        _remove(target)
-    if kind == stat.S_IFDIR:
-        make_like(target, source)
-        return
-    if kind == stat.S_IFLNK:
-        if os.path.lexists(target):
-            if target.readlink() == source.readlink():
-                return
-            target.unlink()
-        target.symlink_to(source.readlink())
-    elif kind == stat.S_IFREG:
-        raw = source.read_bytes()
-        if not target.exists() or target.read_bytes() != raw:
-            target.write_bytes(raw)
-    elif kind == stat.S_IFIFO and not target.exists():
-        os.mkfifo(target)
-    elif kind == stat.S_IFSOCK and not target.exists():
-        _bind(target)
-    _keep_times(source, target)
-
-
-def _bind(target: Path) -> None:
-    # The path of a socket is short by nature: it is bound from a descriptor of its folder.
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with socket.socket(socket.AF_UNIX) as bound:
-            bound.bind(f"/proc/self/fd/{folder}/{target.name}")
-    finally:
-        os.close(folder)
-
-
-def _keep_times(source: Path, target: Path) -> None:
-    wanted, found = source.lstat(), target.lstat()
-    if found.st_mtime_ns != wanted.st_mtime_ns:
-        os.utime(target, ns=(wanted.st_mtime_ns, wanted.st_mtime_ns), follow_symlinks=False)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
-def _with_folders(plan: TreePlan) -> TreePlan:
+def with_folders(plan: TreePlan) -> TreePlan:
+    """The plan with every folder that something stands in."""
     nodes = dict(plan.nodes)
     for path in list(nodes):
         while path := path.rpartition("/")[0]:
             nodes.setdefault(path, Folder(path=path, mtime_ns=plan.root_mtime_ns))
     return replace(plan, nodes=nodes)
+
+
+def edit_between(before: TreePlan, after: TreePlan) -> Iterator[str]:
+    """What was done to the files of a tree, a line each."""
+    for path in sorted(before.nodes.keys() | after.nodes.keys()):
+        old, new = before.nodes.get(path), after.nodes.get(path)
+        if old != new and not all(one is None or isinstance(one, Folder) for one in (old, new)):
+            yield f"{path}: {_did(old, new)}"
+
+
+def _did(old: Node | None, new: Node | None) -> str:
+    if old is None or new is None:
+        return "made" if old is None else "removed"
+    return "rewritten" if type(old) is type(new) else f"a {type(new).__name__.lower()} now"
 
 
 def _first(nodes: Mapping[str, Node], ending: str, place: int = 0) -> str:
@@ -134,7 +82,7 @@ def _change(nodes: Nodes, ending: str, keys: str, value: Any) -> Nodes:
     return nodes
 
 
-def _renamed(nodes: Nodes, old: str, new: str) -> Nodes:
+def renamed(nodes: Nodes, old: str, new: str) -> Nodes:
     """Everything at and below a path under another."""
     moved: Nodes = {}
     for path, node in nodes.items():
@@ -203,7 +151,7 @@ def _hydra_config_removed(nodes: Nodes) -> Nodes:
 
 def _hydra_folder_linked(nodes: Nodes) -> Nodes:
     folder = _first(nodes, "/.hydra")
-    nodes = _renamed(nodes, folder, f"{folder}-moved")
+    nodes = renamed(nodes, folder, f"{folder}-moved")
     nodes[folder] = Link(path=folder, target=".hydra-moved", mtime_ns=1)
     return nodes
 
@@ -232,7 +180,7 @@ def _checkpoint_removed(nodes: Nodes) -> Nodes:
 
 def _checkpoint_renamed(nodes: Nodes) -> Nodes:
     path = _first(nodes, ".ckpt")
-    return _renamed(nodes, path, f"{path.rpartition('/')[0]}/renamed.ckpt")
+    return renamed(nodes, path, f"{path.rpartition('/')[0]}/renamed.ckpt")
 
 
 def _checkpoint_added(nodes: Nodes) -> Nodes:
@@ -277,12 +225,12 @@ def _dangling_link_added(nodes: Nodes) -> Nodes:
 
 
 def _experiment_renamed(nodes: Nodes) -> Nodes:
-    return _renamed(nodes, _first(nodes, ".ckpt").partition("/")[0], "renamed-pan-resnet50")
+    return renamed(nodes, _first(nodes, ".ckpt").partition("/")[0], "renamed-pan-resnet50")
 
 
 def _experiments_exchanged(nodes: Nodes) -> Nodes:
     one, two = sorted(path for path in nodes if "/" not in path)[:2]
-    return _renamed(_renamed(_renamed(nodes, one, "aside"), two, one), "aside", two)
+    return renamed(renamed(renamed(nodes, one, "aside"), two, one), "aside", two)
 
 
 _EDITS: Final[tuple[tuple[Callable[[Nodes], Nodes], TreeSpec], ...]] = (

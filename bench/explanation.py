@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.contract_rules import RULES
+from bench.edits import edit_between
 from bench.equality import ABSENT, listing_of_expected
 from bench.trial import EXPECTED, Raised
 
@@ -23,12 +24,19 @@ def explanation(finding: Finding, others: Mapping[str, Listing | Raised]) -> lis
     state = f", state {finding.state} of {len(case.plans)}" if len(case.plans) > 1 else ""
     files = [path for path in sorted(case.plans[finding.state].nodes) if "." in path.rpartition("/")[2]]
     lines = [f"{case.name}: {case.checkpoints} checkpoints, {len(files)} files{state} [{case.rule}]"]
+    if finding.state:
+        lines += [f"  edited before it: {one}" for one in _edit(finding)]
     places = _places(finding)
     for path, name in list(places)[:_MOST_LINES]:
         lines += [f"  {path}: {name}", *_answers(finding, path, name, others)]
     if len(places) > _MOST_LINES:
         lines.append(f"  ... and {len(places) - _MOST_LINES} more")
     return [*lines, f"  {_verdict(finding, others)}"]
+
+
+def _edit(finding: Finding) -> list[str]:
+    before, after = finding.case.plans[finding.state - 1 : finding.state + 1]
+    return list(edit_between(before, after))[:_MOST_LINES]
 
 
 def _places(finding: Finding) -> dict[tuple[str, str], Difference]:

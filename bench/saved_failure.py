@@ -19,7 +19,8 @@ import msgspec
 from bench.arms import isolated
 from bench.case import Case
 from bench.differences import KnownDifferences
-from bench.edits import SETTLING_S, make_like
+from bench.edits import SETTLING_S
+from bench.in_place import make_like
 from bench.subject import Subject
 from bench.trial import Trial, Witness
 from bench.verdict import ExitCode

@@ -108,7 +108,13 @@ def tree_plans(draw_one: st.DrawFn) -> TreePlan:
 
 def _changed(draw_one: st.DrawFn, node: Document | Checkpoint, content: Mapping[str, object]) -> Node:
     """Now and then a file with one or two of its values changed."""
-    count = draw_one(st.sampled_from((0, 0, 0, 1, 1, 2)))
+    return changed_file(draw_one, node, content, draw_one(st.sampled_from((0, 0, 0, 1, 1, 2))))
+
+
+def changed_file(
+    draw_one: st.DrawFn, node: Document | Checkpoint, content: Mapping[str, object], count: int
+) -> Node:
+    """A file with so many of its values changed."""
     for _ in range(count):
         if isinstance(node, Checkpoint):
             one = draw_one(_CHECKPOINT_CHANGES)

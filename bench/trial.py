@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
-from bench.edits import SETTLING_S, make_like
+from bench.edits import SETTLING_S
 from bench.equality import (
     DISPLAY,
     ENTRY_FIELDS,
@@ -18,6 +18,7 @@ from bench.equality import (
     listing_of,
     listing_of_expected,
 )
+from bench.in_place import make_like
 from bench.worker import Call, ClockError, SubjectRaised, Worker, WorkerError
 from fixtures.generate import write_plan
 

@@ -44,6 +44,7 @@ def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(compat_module, "named_cases", few)
     monkeypatch.setattr(compat_module, "edited_cases", lambda: ())
+    monkeypatch.setattr(compat_module, "drawn_edits", lambda _count, _seed: iter(()))
 
 
 def request(tmp_path: Path, *candidates: Subject, known: tuple[Declared, ...] = ()) -> Request:
