@@ -34,7 +34,7 @@ def test_an_example_of_the_page_does_what_the_page_says(code: str, lines: str, f
     own = os.path.dirname(sys.executable)
     environment = {**os.environ, "PATH": f"{own}:{os.environ['PATH']}", "COLUMNS": "300"}
     done = subprocess.run(
-        ["bash", "-e", "-c", lines.replace("ckpt-bench run", "ckpt-bench run --budget 1")],  # noqa: S607 - a test
+        ["bash", "-e", "-c", lines.replace("ckpt-bench run", "ckpt-bench run --budget 5 --timeout 300")],  # noqa: S607 - a test
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -78,7 +78,7 @@ def test_a_wrong_answer_is_shown_and_not_timed_and_options_may_stand_between(
 ) -> None:
     (folder / "wrong.py").write_text("from plain import build as right\ndef build(d): return right(d)[1:]\n")
     monkeypatch.setenv("COLUMNS", "300")
-    options = ["--path", ".", "--fields", "checkpoint_path", "--budget", "1"]
+    options = ["--path", ".", "--fields", "checkpoint_path", "--budget", "5"]
     assert main(["run", "right=plain:build", "wrong=wrong:build", *options, "tree"]) == 3
     told = capsys.readouterr().out
     assert re.search(r"wrong +3 +- +\d+ +- +- +outputs differ", told)
