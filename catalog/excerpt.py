@@ -162,16 +162,17 @@ class ExcerptReader:
         begin = text.find(_MODEL_BEGIN) + 1
         if not begin:
             return None
-        end = begin + len(self._last_model)
+        model = self._last_model  # looked at once: another thread may read another sidecar meanwhile
+        end = begin + len(model)
         try:
             # Most often it is the model of the sidecar before, and the next key follows.
-            if not text.startswith(self._last_model, begin) or text[end : end + 1] in _NO_KEY:
+            if not text.startswith(model, begin) or text[end : end + 1] in _NO_KEY:
                 found = _SECTION_END.search(text, begin)
                 if found is None:
                     return None
                 end = found.end()
-                self._last_model = text[begin:end]
-            known = self._models.get(self._last_model) or self._read_model(self._last_model)
+                model = self._last_model = text[begin:end]
+            known = self._models.get(model) or self._read_model(model)
             return self._read_rest(known, text[:begin] + text[end:])
         except Unproven:
             return None

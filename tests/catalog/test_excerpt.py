@@ -138,6 +138,25 @@ def test_the_model_of_the_sidecar_before_is_told_from_a_longer_one() -> None:
         assert taken.encoder == document["model"]["encoder"]["model_name"]
 
 
+def test_a_reader_that_another_thread_uses_in_between_tells_its_own_model() -> None:
+    other = changed("model.encoder", {"model_name": "resnet50"})
+
+    class Interrupted(ExcerptReader):
+        """Between any two looks at the model before, another thread has read another sidecar."""
+
+        def __getattribute__(self, name: str) -> object:
+            value = super().__getattribute__(name)
+            if name == "_last_model":
+                self._last_model = str(yaml.safe_dump({"model": other["model"]}, sort_keys=False))
+            return value
+
+    reader = Interrupted()
+    for document in (DOCUMENT, other, DOCUMENT):
+        taken = reader.read(dumped(document, sort_keys=False))
+        assert taken is not None
+        assert taken.encoder == document["model"]["encoder"]["model_name"]
+
+
 def test_what_is_remembered_stays_within_its_budget_and_changes_no_answer() -> None:
     reader = ExcerptReader(memo_chars=2_000)
     for number in range(200):
