@@ -132,7 +132,7 @@ class CheckpointCatalogBuilder:
 
     def _read(
         self, tree: Tree, unknown: Sequence[Unknown], *, is_remembering: bool
-    ) -> tuple[dict[str, Answer], Mapping[str, Signature]]:
+    ) -> tuple[dict[str, Answer], Mapping[str, Signature | None]]:
         if not unknown:
             return {}, {}
         # Whoever reads nothing needs none of this: it takes longer to import than to answer from memory.

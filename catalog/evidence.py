@@ -48,7 +48,8 @@ class Reader:
     """Reads the files of one tree during one build: configs once for all, signatures before contents.
 
     `signatures` maps each path below the outputs directory that was looked at to what stood there then;
-    it stays empty where nothing is to be remembered.
+    it stays empty where nothing is to be remembered. `refused` are those that the system did not hand out:
+    a disk or a right can be mended without the file changing, so that no signature vouches for a refusal.
     """
 
     tree: Tree
@@ -56,6 +57,7 @@ class Reader:
     files: FileSystem = field(default_factory=FileSystem)
     is_remembering: bool = True
     signatures: dict[str, Signature] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
     configs: dict[str, Document | Problem | None] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
     _last_read: tuple[str, bytes] = ("", b"")
@@ -80,7 +82,11 @@ class Reader:
             absolute = self.tree.absolute(path)
             if self.is_remembering and path not in self.signatures:
                 self.signatures[path] = self.files.signature(absolute)
-            data = read_bytes(absolute)
+            try:
+                data = read_bytes(absolute)
+            except OSError:
+                self.refused.add(path)
+                raise
             self._last_read = (path, data)
         return data
 
@@ -245,6 +251,8 @@ class Evidence:
         try:
             self._facts = read_checkpoint(self.reader.tree.absolute(self.path))
         except HeaderError as error:
+            if isinstance(error.__cause__, OSError):
+                self.reader.refused.add(self.path)
             yield self.reader.problem(self.path, "checkpoint", error)
         else:
             yield Document(self.path, self._facts.document)

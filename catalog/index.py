@@ -123,7 +123,7 @@ def remember(
     recalled: Recall,
     fresh: Mapping[str, Answer],
     answers: dict[str, Answer],
-    signatures: Mapping[str, Signature],
+    signatures: Mapping[str, Signature | None],
     earlier: Memory,
     taken_ns: int,
 ) -> Memory:
@@ -135,7 +135,7 @@ def remember(
     unwanted = _no_longer_wanted(recalled, fresh, signatures, earlier)
     overtaken = _overtaken(recalled, signatures, earlier)
     vouched = {
-        path: signature if is_settled(signature, taken_ns) and path not in overtaken else None
+        path: signature if signature and is_settled(signature, taken_ns) and path not in overtaken else None
         for path, signature in signatures.items()
     }
     is_nothing_new = (
@@ -159,7 +159,7 @@ def _stands_in(earlier: Mapping[str, _Value], some: Mapping[str, _Value]) -> boo
 
 
 def _no_longer_wanted(
-    recalled: Recall, fresh: Mapping[str, Answer], signatures: Mapping[str, Signature], earlier: Memory
+    recalled: Recall, fresh: Mapping[str, Answer], signatures: Mapping[str, Signature | None], earlier: Memory
 ) -> set[str]:
     """The dependencies of answers that were doubted, and of no answer that is given now."""
     paths: set[str] = set()
@@ -173,7 +173,7 @@ def _no_longer_wanted(
     return paths
 
 
-def _overtaken(recalled: Recall, signatures: Mapping[str, Signature], earlier: Memory) -> set[str]:
+def _overtaken(recalled: Recall, signatures: Mapping[str, Signature | None], earlier: Memory) -> set[str]:
     """The files that changed after their believed answers were held against them, and were then read anew.
 
     Nothing vouches for both the old answers and the new ones, so that all of them are read again.

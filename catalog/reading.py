@@ -43,9 +43,10 @@ class Reading:
         self._wandb_deadline_s = wandb_deadline_s
 
     @property
-    def signatures(self) -> Mapping[str, Signature]:
-        """What stood at each path that was looked at, before it was read."""
-        return self._reader.signatures
+    def signatures(self) -> Mapping[str, Signature | None]:
+        """What stood at each path that was looked at, before it was read; `None` where reading was refused."""
+        refused = self._reader.refused
+        return self._reader.signatures | dict.fromkeys(refused) if refused else self._reader.signatures
 
     def answers(self, unknown: Sequence[Unknown]) -> dict[str, Answer]:
         """The answers for checkpoints, by their paths."""

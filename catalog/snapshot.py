@@ -23,7 +23,7 @@ from catalog.scan import Folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-READER_VERSION: Final = 3
+READER_VERSION: Final = 4
 """Raised with every change of what a build answers or of how it is stored; older files are then rebuilt."""
 
 _MAGIC: Final = b"ckpt-catalog index\n"
@@ -195,7 +195,7 @@ class _Writer:
 def _memory(found: _Snapshot) -> Memory:
     """Raises `MsgspecError`, and `IndexError` where a number leads nowhere."""
     provenances = [Provenance(one) for one in found.provenances]
-    below = maker_below(Path(found.key.outputs_dir))
+    below = maker_below(Path(found.key.root))
     configs: list[Path | None] = [below(one) for one in found.configs]
     configs.append(None)  # what `_NO_CONFIG` leads to
     dependencies = found.dependencies
@@ -273,17 +273,24 @@ def _reader_below(prefix: str) -> Callable[[type, Any], object]:
 
 def _prefix(key: Key) -> str:
     """What precedes a path below the outputs directory in the paths of its entries."""
-    root = key.outputs_dir
+    root = key.root
     return "" if root == "." else root if root.endswith("/") else f"{root}/"
 
 
 def _without_undecodable_names(memory: Memory) -> Memory:
-    """A memory without the folders in which a name is no UTF-8: they cannot be stored, and are read anew."""
-    folders = {path: one for path, one in memory.folders.items() if _is_storable(one)}
-    answers = {
-        path: one
-        for path, one in memory.answers.items()
-        if path.rpartition("/")[0] in folders and _is_storable(one)
+    """A memory without what a name keeps from being stored; its folders vouch for nothing and are read anew."""
+    unstorable = {path for path, one in memory.folders.items() if not _is_storable(one)}
+    answers = {}
+    for path, answer in memory.answers.items():
+        above = path.rpartition("/")[0]
+        if above not in unstorable and _is_storable(answer):
+            answers[path] = answer
+        else:
+            unstorable.add(above)
+    folders = {
+        path: Folder(path, None, (), {}, frozenset(), {}) if path in unstorable else one
+        for path, one in memory.folders.items()
+        if _is_storable(path)
     }
     wanted = {path for one in answers.values() for path in one.dependencies}
     dependencies = {path: one for path, one in memory.dependencies.items() if path in wanted}

@@ -30,6 +30,7 @@ INDEX_DIR_VARIABLE = "CKPT_CATALOG_INDEX_DIR"
 _SUFFIX = ".index"
 _TEMPORARY = ".index-part"
 _ABANDONED_S = 60.0
+MAX_INDEX_BYTES = 2**30  # some ten million checkpoints; what claims to be larger is no index, and is not read
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _NOWHERE = f"{os.devnull}/ckpt-catalog"  # nothing is found there, and nothing can be written
 
@@ -101,7 +102,9 @@ class CatalogCache:
         """Remember in this process and, where the folder can be written, for others."""
         self._memories[key] = memory
         try:
-            _write(self.path(key), snapshot.encode(key, memory))
+            data = snapshot.encode(key, memory)
+            if len(data) <= MAX_INDEX_BYTES:
+                _write(self.path(key), data)
         except (OSError, OverflowError) as error:  # a time stamp beyond 64 bits cannot be written
             logger.debug("%s: not written (%s); only this process remembers", self.path(key), error)
 
@@ -154,6 +157,8 @@ def _read_regular(path: str) -> bytes:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "no regular file")
+        if found.st_size > MAX_INDEX_BYTES:
+            raise OSError(errno.EFBIG, f"{found.st_size} bytes, more than any index has")
         data = os.read(descriptor, found.st_size)
         while len(data) < found.st_size and (more := os.read(descriptor, found.st_size - len(data))):
             data += more  # no more than 2 GiB come at once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import random
@@ -17,8 +18,9 @@ import pytest
 import catalog
 from catalog.builder import CheckpointCatalogBuilder, Collaborators, build_catalog
 from catalog.filesystem import FileSystem
-from catalog.store import INDEX_DIR_VARIABLE, CatalogCache
-from tests.catalog.trees import HYDRA, SIDECAR, changed, write
+from catalog.keys import key_of
+from catalog.store import INDEX_DIR_VARIABLE, MAX_INDEX_BYTES, CatalogCache
+from tests.catalog.trees import HYDRA, SIDECAR, changed, without, write
 from tests.property.comparison import told
 from tests.ticks import tick
 
@@ -368,3 +370,64 @@ def test_the_names_of_the_old_cache_clear_the_index(
         only_file(index)
         clear()
         assert list(index.iterdir()) == []
+
+
+def test_a_folder_with_a_name_that_is_no_utf_8_is_listed_by_every_process(outputs: Path, index: Path) -> None:
+    write(outputs / "b" / "\udcff.ckpt", b"x")
+    write(outputs / "b" / "\udcff.metadata.yaml", SIDECAR)
+    right = build(outputs, index, use_cache=False).told
+    for _ in range(3):
+        assert build(outputs, index).told == right
+
+
+def test_a_tree_whose_own_path_is_no_utf_8_is_remembered_under_it(tmp_path: Path, index: Path) -> None:
+    outputs = make_tree(tmp_path / "out\udcff")
+    first = build(outputs, index)
+    again = build(outputs, index)
+    assert again.told == first.told == build(outputs, None, use_cache=False).told
+    assert (first.read > 0, again.read) == (True, 0)
+
+
+def test_an_environment_that_is_no_utf_8_is_a_key_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_ENTITY", "\udcff")
+    names = ("\udcff.yaml",)
+    assert key_of("/a", names, use_wandb_fallback=True).digest
+    assert key_of("/\udcff", (), use_wandb_fallback=False) != key_of("/\\udcff", (), use_wandb_fallback=False)
+    assert key_of("/\udcff", (), use_wandb_fallback=False).root == "/\udcff"
+
+
+def test_a_link_to_a_renamed_tree_names_its_experiment_anew(tmp_path: Path, index: Path) -> None:
+    outputs = tmp_path / "link"
+    for name in ("one", "two"):
+        if name == "one":
+            write(tmp_path / "one" / "a.ckpt", b"x")
+            write(tmp_path / "one" / "a.metadata.yaml", without(SIDECAR, "exp_name"))
+        else:
+            (tmp_path / "one").rename(tmp_path / "two")
+            outputs.unlink()
+        outputs.symlink_to(tmp_path / name)
+        assert build(outputs, index).told == build(outputs, None, use_cache=False).told
+
+
+def test_what_the_system_refused_once_is_asked_for_again(
+    outputs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = build(outputs, None, use_cache=False).told
+
+    def refuse(path: str) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("catalog.evidence.read_bytes", refuse)
+        assert build(outputs, index).told != right
+    assert build(outputs, index).told == right
+
+
+@pytest.mark.parametrize("size_bytes", [MAX_INDEX_BYTES + 1, 2**42])
+def test_an_index_that_claims_to_be_huge_is_not_read(outputs: Path, index: Path, size_bytes: int) -> None:
+    right = build(outputs, index).told
+    os.truncate(only_file(index), size_bytes)
+    found = build(outputs, index)
+    assert found.told == right
+    assert len(found.warnings) == 1
+    assert build(outputs, index) == Build(right, 0, [])
