@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from bench.worker import Call
     from fixtures.spec import TreeSpec
 
+OFF: Final = 0.1
+"""Work whose share is off by more than this part of it is measured out anew."""
+
 ARMS: Final = (CANDIDATE, REFERENCE, AGAIN)
 
 
@@ -87,8 +90,16 @@ class Ground:
     lines: dict[str, dict[float, int]] = field(default_factory=dict)
 
     def weigh(self, step: Step) -> tuple[Achieved, ...]:
-        """Measure the share that the injected work comes to; how much it has to be is found the first time."""
-        return achieved(self._lines(step.scenario), self._timer(step.scenario))
+        """Measure the share that the injected work comes to; where it is off, measure out another amount.
+
+        What it was before and what it is then are both told.
+        """
+        timer = self._timer(step.scenario)
+        found = achieved(self._lines(step.scenario), timer)
+        if not any(abs(one.mean / one.change - 1.0) > OFF for one in found):
+            return found
+        del self.lines[step.scenario]
+        return (*found, *achieved(self._lines(step.scenario), timer))
 
     def run_gate(self, step: Step) -> GateResult:
         """Run the gate that a step asks for."""

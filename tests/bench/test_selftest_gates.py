@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from bench import engine, environment
+from bench import engine, environment, selftest_gates
 from bench.arms import serve_wandb
+from bench.calibration import Achieved
 from bench.gate_case import AGAIN, CANDIDATE, REFERENCE, TIMEOUT_S
 from bench.injected import MODULE, write_subjects
 from bench.revision import probe
@@ -21,7 +22,7 @@ from fixtures.spec import TreeSpec
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bench.measurement import Arm, Measurement, Plan
@@ -96,3 +97,22 @@ def test_recorded_groups_are_three_arms_of_the_same_code_measured_as_a_gate_does
     assert set(arms.values()) == {TARGET}
     (plan,) = asked_of(ground).plans
     assert (plan.processes, plan.timeout_s, plan.balanced) == (16, TIMEOUT_S, True)
+
+
+@pytest.mark.parametrize(("drift", "counts"), [(0.05, [100]), (0.3, [100, 77])])
+def test_work_that_is_off_is_measured_out_anew(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, drift: float, counts: list[int]
+) -> None:
+    asked: list[int] = []
+
+    def achieved(lines: Mapping[float, int], _: object) -> tuple[Achieved, ...]:
+        asked.append(lines[0.03])
+        share = 0.03 * lines[0.03] / 100 * (1.0 + drift)
+        return (Achieved(0.03, lines[0.03], share, share, share, 3),)
+
+    monkeypatch.setattr(selftest_gates, "achieved", achieved)
+    monkeypatch.setattr(selftest_gates, "calibrated", lambda *_: dict.fromkeys(CHANGES, 77))
+    ground.lines[SCENARIO] = dict.fromkeys(CHANGES, 100)
+    found = ground.weigh(step(Kind.WEIGH))
+    assert asked == [one.lines for one in found] == counts
+    assert ground.lines[SCENARIO][0.05] == counts[-1]
