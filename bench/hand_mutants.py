@@ -120,7 +120,7 @@ HAND_MUTANTS: Final = (
     _one("short way: a number is a text", "excerpt", ' or first in "-[{0123456789":', ":"),
     _one("short way: `unknown` is a text", "excerpt", "    if value == UNKNOWN:\n        raise Unproven\n", ""),
     _one("short way: white space is a text", "excerpt", "if not value or value.isspace():", "if not value:"),
-    _one("short way: a model of the same length is the one before", "excerpt", "not text.startswith(self._last_model, begin)", "len(self._last_model) < 9"),
+    _one("short way: a model of the same length is the one before", "excerpt", "not text.startswith(model, begin)", "len(model) < 9"),
     _one("short way: a model that goes on is the one before", "excerpt", " or text[end : end + 1] in _NO_KEY", ""),
     _one("short way: a mapping may stand twice", "excerpt", 'once = f"(?({self._groups})(?!))"', 'once = ""'),
     _one("short way: a second model is passed over", "excerpt", "(*wanted, *elsewhere)", "wanted"),

@@ -170,9 +170,9 @@ def _values(document: Mapping[str, Any]) -> Iterator[Case]:
             made = f"{text[:begin]}{key}: {value}{text[end:]}"
             yield _case(f"{key.strip()}: {value[:30]}", made)
     for name in ("precision", "recall", "validation_loss"):
-        for value in (0, 1, 1.0000001, -0.25, -1e-9, None, ABSENT):
-            told = "(absent)" if value is ABSENT else value
-            yield _case(f"metrics.{name}={told}", _text(_with(document, **{f"metrics.{name}": value})))
+        for metric in (0, 1, 1.0000001, -0.25, -1e-9, None, ABSENT):
+            shown = "(absent)" if metric is ABSENT else metric
+            yield _case(f"metrics.{name}={shown}", _text(_with(document, **{f"metrics.{name}": metric})))
     yield _case("texts in quotes", _text(_with(document, exp_name="12", **{"model.architecture": "null"})))
 
 
@@ -201,9 +201,9 @@ def _scores(document: Mapping[str, Any]) -> Iterator[Case]:
             told = {"checkpointing.monitor": monitor, "metrics.additional_metrics": metrics}
             yield _case(f"monitor {monitor} is {value!r}", _text(_with(document, **told)))
     for loss in (-1.0, -1, 0, 0.0, -0.0, 1.5, "-1.0", None, ABSENT):
-        told = {"checkpointing.monitor": "val/loss", "metrics.validation_loss": loss}
+        values_told: dict[str, object] = {"checkpointing.monitor": "val/loss", "metrics.validation_loss": loss}
         name = "(absent)" if loss is ABSENT else repr(loss)
-        yield _case(f"monitored loss is {name}", _text(_with(document, **told)))
+        yield _case(f"monitored loss is {name}", _text(_with(document, **values_told)))
     for monitor in (
         "first",
         "hmean",
@@ -217,9 +217,10 @@ def _scores(document: Mapping[str, Any]) -> Iterator[Case]:
         "val/.*",
     ):
         yield _case(f"monitor is {monitor!r}", _text(_with(document, **{"checkpointing.monitor": monitor})))
-    for name, metrics in {"none at all": ABSENT, "none": {}, "untold": None}.items():
-        told = {"checkpointing.monitor": "val/hmean", "metrics.additional_metrics": metrics}
-        yield _case(f"additional metrics: {name}", _text(_with(document, **told)))
+    nothing: dict[str, object] = {"none at all": ABSENT, "none": {}, "untold": None}
+    for name, told_metrics in nothing.items():
+        values_told = {"checkpointing.monitor": "val/hmean", "metrics.additional_metrics": told_metrics}
+        yield _case(f"additional metrics: {name}", _text(_with(document, **values_told)))
     digits = _text(document).replace("    first: 3.5\n", f"    first: 3.5\n    loss: {'9' * 400}.0\n")
     yield _case("a monitored number beyond all", digits.replace("monitor: val/recall", "monitor: loss"))
 
@@ -227,12 +228,12 @@ def _scores(document: Mapping[str, Any]) -> Iterator[Case]:
 def _neighbours(document: Mapping[str, Any]) -> Iterator[Case]:
     """Two sidecars read one after the other, of which the second is nearly like the first."""
     one = _text(document)
-    for name, values in {
-        "architecture of the same length": {"model.architecture": "craft"},
-        "encoder of the same length": {"model.encoder.model_name": "efficientnet_b3"},
-        "all but the epoch": {"training.epoch": 4},
-    }.items():
-        other = _text(_with(document, **values))
+    for name, key, value in (
+        ("architecture of the same length", "model.architecture", "craft"),
+        ("encoder of the same length", "model.encoder.model_name", "efficientnet_b3"),
+        ("all but the epoch", "training.epoch", 4),
+    ):
+        other = _text(_with(document, **{key: value}))
         yield _case(f"beside one with {name}", one, other, one)
     for line in (
         "  recall: 0.25\n",
