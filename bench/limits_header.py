@@ -1,7 +1,7 @@
 """The header reader against `torch.load`, in one process.
 
-Writes checkpoints with the layers of a ResNet and Adam's state, of each size one, and reads them in turns,
-in random order, with garbage collected before each read: by the reader, by a stand-in without guards
+Writes checkpoints with the layers of a ResNet, with and without Adam's state, and reads each in turns, in
+random order, with garbage collected before each read: by the reader, by a stand-in without guards
 (`bench.limits_unguarded`), and by `torch.load(map_location="cpu", weights_only=False)`. *Warm* files are in
 the page cache, *cold* ones are given up before each read (`bench.pagecache`). Times are medians. The answers
 of all three are compared.
@@ -15,7 +15,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import torch
 
 READER = "catalog.checkpoint:read_checkpoint"
-SIZES_MB = (48, 138, 900)
 WARM_ROUNDS = 9
 COLD_ROUNDS = 5
 
@@ -38,11 +37,31 @@ _COLD_RATIO = 30.0
 _LARGE_MB = 900
 _CHANNELS = 64
 _BLOCKS_OF_RESNET18, _BLOCKS_OF_RESNET50 = 20, 53
-_BYTES_A_WEIGHT = 12  # its value and Adam's two moments, four each
+_BYTES_A_VALUE = 4  # of a weight, and of each of Adam's two moments
 _STATE_KEY = (
     "ModelCheckpoint{'monitor': 'val/hmean', 'mode': 'max', 'every_n_train_steps': 0, 'every_n_epochs': 1, "
     "'train_time_interval': None}"
 )
+
+
+class Sample(NamedTuple):
+    """A checkpoint to be read: its size, whether Adam has two moments beside each weight, whether it counts.
+
+    A ResNet-18 takes 47 MB by itself, and 140 MB with its moments.
+    """
+
+    size_mb: int
+    has_moments: bool = True
+    is_judged: bool = True
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others."""
+        return f"{self.size_mb} MB, {'with' if self.has_moments else 'without'} moments"
+
+
+SAMPLES = (Sample(48, has_moments=False), Sample(48, is_judged=False), Sample(138), Sample(900))
+"""48 MB with moments hold the tensors of 138 MB, each of a third: shown alone, as no ResNet is like that."""
 
 
 class HeaderRow(msgspec.Struct, frozen=True):
@@ -51,13 +70,13 @@ class HeaderRow(msgspec.Struct, frozen=True):
     `pairs_ms` are the times of `torch.load` and of the reader, round by round.
     """
 
-    size_mb: int
+    name: str
     tensors: int
     state: str
     reader_ms: float
     unguarded_ms: float
     torch_ms: float
-    target: float
+    target: float | None
     bytes_read: int
     allowed_bytes: int
     pairs_ms: tuple[tuple[float, float], ...] = ()
@@ -70,14 +89,14 @@ class HeaderRow(msgspec.Struct, frozen=True):
 
 def rows(
     directory: Path,
-    sizes_mb: Sequence[int] = SIZES_MB,
+    samples: Sequence[Sample] = SAMPLES,
     *,
     reader: str = READER,
     warm_rounds: int = WARM_ROUNDS,
     cold_rounds: int = COLD_ROUNDS,
     seed: int = 0,
 ) -> list[HeaderRow]:
-    """Write a checkpoint of each size below `directory`, measure it warm and cold, and delete it.
+    """Write each checkpoint below `directory`, measure it warm and cold, and delete it.
 
     Raises `SubjectError` where there is no such reader, `ValueError` where two answers differ, and `OSError`
     where the disk is full, or its files cannot be made cold.
@@ -85,22 +104,22 @@ def rows(
     read = resolve(reader)
     found = []
     with tempfile.TemporaryDirectory(dir=directory) as folder:
-        for size_mb in sizes_mb:
-            path = Path(folder) / f"{size_mb}.ckpt"
-            tensors = write_checkpoint(path, size_mb)
+        for sample in samples:
+            path = Path(folder) / f"{sample.size_mb}.ckpt"
+            tensors = write_checkpoint(path, sample)
             measured = _Measured(path, read, random.Random(seed))
-            target = 80.0 if size_mb >= _LARGE_MB else 20.0
+            target = 80.0 if sample.size_mb >= _LARGE_MB else 20.0
             for state, rounds, goal in (("warm", warm_rounds, target), ("cold", cold_rounds, _COLD_RATIO)):
                 times = measured.times_ms(rounds, is_cold=state == "cold")
                 found.append(
                     HeaderRow(
-                        size_mb,
+                        sample.name,
                         tensors,
                         state,
                         statistics.median(times["reader"]),
                         statistics.median(times["unguarded"]),
                         statistics.median(times["torch"]),
-                        goal,
+                        goal if sample.is_judged else None,
                         measured.bytes_read(),
                         allowed_bytes(path),
                         tuple(zip(times["torch"], times["reader"], strict=True)),
@@ -175,16 +194,17 @@ def allowed_bytes(path: Path) -> int:
         return path.stat().st_size - archive.start_dir + pickled.file_size + _ALLOWED_MORE_BYTES
 
 
-def write_checkpoint(path: Path, size_mb: int) -> int:
-    """Write what Lightning saves of a ResNet and Adam, about `size_mb` long; how many tensors it holds.
+def write_checkpoint(path: Path, sample: Sample) -> int:
+    """Write what Lightning saves of a ResNet and its optimizer; how many tensors it holds.
 
     A ResNet-18 has 20 convolutions, a ResNet-50 53, each with a batch norm of five more tensors.
     """
     import torch
 
-    blocks = _BLOCKS_OF_RESNET50 if size_mb >= _LARGE_MB else _BLOCKS_OF_RESNET18
-    width = size_mb * 1_000_000 // (blocks * _CHANNELS * _BYTES_A_WEIGHT)
-    generator = torch.Generator().manual_seed(size_mb)
+    blocks = _BLOCKS_OF_RESNET50 if sample.size_mb >= _LARGE_MB else _BLOCKS_OF_RESNET18
+    weight_bytes = 3 * _BYTES_A_VALUE if sample.has_moments else _BYTES_A_VALUE
+    width = sample.size_mb * 1_000_000 // (blocks * _CHANNELS * weight_bytes)
+    generator = torch.Generator().manual_seed(sample.size_mb)
     weights: dict[str, torch.Tensor] = {}
     parameters: list[torch.Tensor] = []
     for block in range(blocks):
@@ -195,14 +215,13 @@ def write_checkpoint(path: Path, size_mb: int) -> int:
         weights[f"{name}.conv1.weight"] = convolution
         weights |= {f"{name}.bn1.{key}": tensor for key, tensor in norm.items()}
         parameters += [convolution, norm["weight"], norm["bias"]]
-    content = _lightning_content(weights, parameters)
-    torch.save(content, path)
-    return len(weights) + 3 * len(parameters)
+    adapted = parameters if sample.has_moments else []
+    torch.save(_lightning_content(weights, adapted), path)
+    return len(weights) + 3 * len(adapted)
 
 
-def _lightning_content(
-    weights: Mapping[str, torch.Tensor], parameters: Sequence[torch.Tensor]
-) -> dict[str, Any]:
+def _lightning_content(weights: Mapping[str, torch.Tensor], adapted: Sequence[torch.Tensor]) -> dict[str, Any]:
+    """What a checkpoint holds; `adapted` are the parameters that have moments."""
     import torch
 
     moments = {
@@ -211,7 +230,7 @@ def _lightning_content(
             "exp_avg": torch.full_like(parameter, 0.001),
             "exp_avg_sq": torch.full_like(parameter, 0.0001),
         }
-        for number, parameter in enumerate(parameters)
+        for number, parameter in enumerate(adapted)
     }
     group = {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "params": list(moments)}
     state = {

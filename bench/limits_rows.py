@@ -261,7 +261,7 @@ def change(session: Session, checkpoints: int) -> Iterator[Figure]:
 def header(session: Session, _: None) -> Iterator[Figure]:
     """The header reader beside `torch.load`, and what it reads of a file beside what it may."""
     for row in limits_header.rows(session.folder):
-        name = f"{row.size_mb} MB, {row.state}"
+        name = f"{row.name}, {row.state}"
         speedup = ratio([row.pairs_ms])
         yield Figure(
             name="header",
@@ -273,6 +273,7 @@ def header(session: Session, _: None) -> Iterator[Figure]:
             limit=row.target,
             is_least=True,
             calls=f"1 process x {len(row.pairs_ms)} pairs",
+            remark=f"{row.tensors} tensors",
             samples=row,
         )
         yield Figure(

@@ -134,7 +134,7 @@ def test_a_change_and_the_writing_of_the_index_are_told_apart() -> None:
 
 def test_the_header_reader_must_be_as_fast_as_wanted_and_read_little(monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = ((18.0, 0.75),) * 9
-    found = HeaderRow(48, 300, "warm", 0.75, 0.5, 18.0, 20.0, 64_000, 110_000, pairs)
+    found = HeaderRow("48 MB", 300, "warm", 0.75, 0.5, 18.0, 20.0, 64_000, 110_000, pairs)
     for row, verdicts in (
         (found, [TargetState.MET, TargetState.MET]),
         (replace(found, target=23.0), [TargetState.MISSED, TargetState.MET]),
