@@ -93,8 +93,12 @@ class WorkerProcess:
                 return
             yield answer
 
-    def close(self) -> None:
-        """End the process at once; the client's helper, which watches it, ends by itself."""
+    def close(self, *, in_a_hurry: bool = False) -> None:
+        """End the process at once; the client's helper, which watches it, ends by itself.
+
+        The client leaves a folder for each run, which take long to remove where they are thousands; who is
+        `in_a_hurry` does not wait for that, but the end of this interpreter does.
+        """
         if self._owner != os.getpid():
             return
         self._process.kill()
@@ -103,7 +107,10 @@ class WorkerProcess:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 _close_quietly(stream)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if in_a_hurry:
+            threading.Thread(target=shutil.rmtree, args=(self.folder, True)).start()
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _read(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe

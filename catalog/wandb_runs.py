@@ -173,7 +173,7 @@ def _ask(
             workers.put(worker)
             return
     if worker is not None:
-        worker.close()
+        worker.close(in_a_hurry=True)
 
 
 def _is_installed() -> bool:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +63,29 @@ def test_closing_ends_the_process_and_removes_its_folder(worker: WorkerProcess) 
     worker.close()
     assert not Path(worker.folder).exists()
     assert not psutil.pid_exists(worker.process_id)
+
+
+def test_who_is_in_a_hurry_does_not_wait_for_thousands_of_folders(
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def remove_slowly(folder: str, ignore_errors: bool) -> None:
+        begun.set()
+        assert may_end.wait(30)
+        remove(folder, ignore_errors=ignore_errors)
+
+    remove = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", remove_slowly)
+    worker.close(in_a_hurry=True)
+    assert not psutil.pid_exists(worker.process_id)
+    assert begun.wait(30)
+    assert Path(worker.folder).is_dir()
+    may_end.set()
+    given_up_s = time.monotonic() + 30
+    while Path(worker.folder).exists():
+        assert time.monotonic() < given_up_s
+        time.sleep(0.01)
 
 
 def test_the_shelf_hands_out_the_worker_that_was_put_back(worker: WorkerProcess) -> None:
