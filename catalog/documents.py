@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 100_000
+MAX_PARTS = 64
+"""Of a number in base 60 (`1:30`), which takes PyYAML time by the square of them."""
 
 # Below these a document cannot pass the limits, so that nothing needs counting. A block collection
 # inside another one starts at the same column (a sequence in a mapping) or further right; a flow
@@ -21,11 +23,14 @@ MAX_NODES = 100_000
 _MAY_NEST_DEEPLY = re.compile(rb"^[ ?:-]{24}", re.MULTILINE)
 _HARMLESS_BRACKETS = 16
 _HARMLESS_BYTES = MAX_NODES
+_MAY_HAVE_MANY_PARTS = re.compile(rb"(?::[0-9]{1,2}){64}")
 _BOM = b"\xef\xbb\xbf"
 # What libyaml reads otherwise than the plain loader: an escaped surrogate (it refuses the whole document for
 # one value), a tab, a comment right behind `|` or `>`, a tag without a name; between brackets
 # a question mark, or a colon before another bracket or a comma.
 _READ_OTHERWISE = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]|\t|[|>][-+0-9]*#|!(?=[\s,\]}])|:(?=[\[{,\]}])")
+
+_WHOLE_NUMBER = "tag:yaml.org,2002:int"
 
 _REMEDY = "mend or delete the file"
 
@@ -124,7 +129,7 @@ def _parse_yaml(data: bytes) -> object:
         _check_depth(data)
         loader = _loader_class(data)(data)
         try:
-            if len(data) <= _HARMLESS_BYTES and (b"*" not in data or b"&" not in data):
+            if _is_harmless(data):
                 return loader.get_single_data()
             node = loader.get_single_node()
             if node is None:
@@ -139,6 +144,17 @@ def _parse_yaml(data: bytes) -> object:
     except Exception as error:
         found = _told(error) if isinstance(error, yaml.YAMLError | ValueError) else type(error).__name__
         raise DocumentError("a YAML document", found) from error
+
+
+def _is_harmless(data: bytes) -> bool:
+    """Whether a document is too short, and its text too plain, to pass a limit of nodes or of parts."""
+    if len(data) > _HARMLESS_BYTES or (b"*" in data and b"&" in data):
+        return False
+    return _is_utf8(data) and _MAY_HAVE_MANY_PARTS.search(data) is None
+
+
+def _is_utf8(data: bytes) -> bool:
+    return not data.startswith((b"\xff\xfe", b"\xfe\xff"))
 
 
 def _loader_class(data: bytes) -> Any:
@@ -159,8 +175,7 @@ def _is_read_otherwise(data: bytes) -> bool:
 def _check_depth(data: bytes) -> None:
     """Refuse what nests too deeply before anything recurses over it: libyaml's composer has no limit."""
     brackets = data.count(b"[") + data.count(b"{")
-    is_utf8 = not data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    if is_utf8 and brackets <= _HARMLESS_BRACKETS and not _MAY_NEST_DEEPLY.search(data):
+    if _is_utf8(data) and brackets <= _HARMLESS_BRACKETS and not _MAY_NEST_DEEPLY.search(data):
         return
     import yaml
 
@@ -174,7 +189,7 @@ def _check_depth(data: bytes) -> None:
 
 
 def _written_out(node: yaml.Node, weights: dict[int, int | None]) -> int:
-    """How many nodes stand below `node`, itself included, with every alias written out."""
+    """How many nodes stand below `node`, itself included, all aliases written out. Refuses long numbers."""
     known = weights.get(id(node), 0)
     if known is None:
         raise DocumentError("a document without cycles", "an alias inside what it stands for")
@@ -188,6 +203,8 @@ def _written_out(node: yaml.Node, weights: dict[int, int | None]) -> int:
         weight += sum(_written_out(child, weights) for child in node.value)
     elif isinstance(node, yaml.MappingNode):
         weight += sum(_written_out(key, weights) + _written_out(value, weights) for key, value in node.value)
+    elif node.tag == _WHOLE_NUMBER and node.value.count(":") >= MAX_PARTS:
+        raise DocumentError(f"numbers of at most {MAX_PARTS} parts", "one of more")
     weights[id(node)] = weight
     return weight
 

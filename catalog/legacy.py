@@ -54,6 +54,7 @@ METRICS = ("hmean", "precision", "recall")
 MOST_BYTES = 8 * 2**20
 MOST_NODES = 100_000
 DEEPEST_NESTING = 64
+MOST_PARTS_OF_A_NUMBER = 64
 LARGEST_WHOLE_NUMBER = 2**63 - 1
 
 
@@ -534,6 +535,12 @@ def _parse_yaml(data: bytes) -> object:
     def children(node: object) -> object:
         if isinstance(node, yaml.MappingNode):
             return [child for pair in node.value for child in pair]
+        if (
+            isinstance(node, yaml.ScalarNode)
+            and node.tag == "tag:yaml.org,2002:int"
+            and node.value.count(":") >= MOST_PARTS_OF_A_NUMBER  # PyYAML needs hours for a million of them
+        ):
+            raise _UnusableError(f"numbers of at most {MOST_PARTS_OF_A_NUMBER} parts", "one of more")
         return node.value if isinstance(node, yaml.SequenceNode) else None
 
     loader = yaml.SafeLoader(data)

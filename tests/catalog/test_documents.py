@@ -35,6 +35,10 @@ REFUSED = {
     "10^6 nodes by merge keys": MERGED_ALIASES,
     "more than 100,000 nodes": b"a: [" + b"1," * 100_001 + b"]",
     "more than 100,000 nodes in as many bytes": b"a: {" + b"a," * 50_001 + b"}",
+    "a number of 65 parts": b"a: 1" + b":1" * 64,
+    "a number of 65 parts in UTF-16": ("a: 1" + ":1" * 64).encode("utf-16"),
+    "a number of 4 * 10^6 parts": b"a: 1" + b":1" * 4_000_000,
+    "a key of 65 parts": b"1" + b":1" * 64 + b": a",
     "a date that does not exist": b"created_at: 2025-13-45",
     "a tag that would execute": b"!!python/object/apply:os.system [true]",
     "a NUL byte": b"a: \x00",
@@ -69,6 +73,14 @@ JSON_REFUSED = {
 def test_json_has_the_same_limits(data: bytes) -> None:
     with pytest.raises(DocumentError):
         parse_document("x.json", data)
+
+
+def test_a_number_of_64_parts_is_read_and_so_is_a_text_of_more() -> None:
+    parts = "1" + ":1" * 63
+    assert parse_document("x.yaml", f"a: {parts}\nb: '{parts}:1'\n".encode()) == {
+        "a": sum(60**place for place in range(64)),
+        "b": f"{parts}:1",
+    }
 
 
 def test_64_levels_are_read_in_both_formats() -> None:

@@ -1041,3 +1041,12 @@ def test_a_plain_pickle_is_executed_as_the_old_service_did(tree: Tree, tmp_path:
     tree.checkpoint(pickle.dumps(Touch())).build()
     tree.checkpoint(saved(touch=Touch())).build()
     assert (tmp_path / "executed").is_dir()
+
+
+@pytest.mark.parametrize(("colons", "is_read"), [(63, True), (64, False)])
+def test_a_number_in_base_60_has_64_parts_at_most(colons: int, is_read: bool, tmp_path: Path) -> None:
+    (tmp_path / "a.ckpt").write_bytes(b"no checkpoint")
+    (tmp_path / "a.metadata.yaml").write_text(f"x: 1{':1' * colons}\ntraining: {{epoch: 3}}\n")
+    found = build_legacy_catalog(tmp_path)
+    assert [entry.epochs for entry in found.entries] == [3] * is_read
+    assert any("64 parts" in problem.expected for problem in found.problems) is not is_read
