@@ -34,7 +34,7 @@ BLOCK_BUDGET_S: Final = 60.0
 """A step of recording never takes longer."""
 
 GATE_BUDGET_S: Final = 60.0
-SAME_BUDGET_S: Final = 20.0
+SAME_BUDGET_S: Final = 10.0
 WRONG_BUDGET_S: Final = 10.0
 
 WANTED_GROUPS: Final = 300
