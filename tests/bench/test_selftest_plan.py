@@ -70,7 +70,7 @@ def test_an_interruption_leaves_a_balance() -> None:
     half = Counter(step.kind for step in steps[: len(steps) // 2])
     whole = Counter(step.kind for step in steps)
     for kind in Kind:
-        assert half[kind] == pytest.approx(whole[kind] / 2, abs=4)
+        assert half[kind] == pytest.approx(whole[kind] / 2, abs=4 + whole[kind] / 20)
 
 
 def test_the_work_is_weighed_before_a_gate_has_any_injected() -> None:
