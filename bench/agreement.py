@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.conformity import lacking
 from bench.equality import DISPLAY, Comparison, Difference, compare, listing_of, listing_of_expected
 from bench.result import EqualityOutcome, EqualityVerdict, RowVerdict
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bench.equality import Listing
     from bench.measurement import Measurement
     from bench.scenario import Contestant, Setting
+    from bench.subject import Subject
     from bench.trees import Variant
 
 EXPECTED = "expected"
@@ -70,8 +72,11 @@ def examine(setting: Setting, variant: Variant, measurement: Measurement) -> Agr
         one.name: tuple(_with_expected(one, listing, variant) for listing in answers[one.name])
         for one in judged
     }
-    comparisons = [comparison for group in with_expected.values() for comparison in group]
     faults = dict(_missing(setting, variant, measurement, answers))
+    for one in judged:
+        if one.subject is not None and (told := _unnamed(one.subject, measurement)):
+            faults.setdefault(one.name, (RowVerdict.OUTPUTS_DIFFER, told))
+    comparisons = [comparison for group in with_expected.values() for comparison in group]
     # Only the expected answer tells who of two that differ is wrong.
     for comparison in comparisons:
         if not comparison.is_equal:
@@ -98,10 +103,23 @@ def _missing(
 def _with_expected(one: Contestant, listing: Listing, variant: Variant) -> Comparison:
     expected = variant.expected_with_runs if one.is_asking_wandb else variant.expected
     right = listing_of_expected(expected, as_old_records=one.has_old_records)
-    differences = compare(listing, right, fields=one.fields)
-    if not one.has_old_records:
+    fields = _told_fields(one, listing)
+    differences = compare(listing, right, fields=fields)
+    if one.subject is None and not one.has_old_records:
         differences += tuple(_untold(listing))
-    return Comparison(one.name, EXPECTED, len(listing), one.fields, differences)
+    return Comparison(one.name, EXPECTED, len(listing), fields, differences)
+
+
+def _told_fields(one: Contestant, listing: Listing) -> tuple[str, ...]:
+    """What an answer is held to: somebody else's records need not have the display text."""
+    is_untold = one.subject is not None and not any(DISPLAY in entry for entry in listing.entries)
+    return tuple(name for name in one.fields if name != DISPLAY) if is_untold else one.fields
+
+
+def _unnamed(subject: Subject, measurement: Measurement) -> str:
+    """The fields that no record of somebody else's has, with what may be meant; empty where all are there."""
+    answers = measurement.answers.get(subject.name, ())
+    return next((told for told in (lacking(subject, one) for one in answers) if told), "")
 
 
 def _untold(listing: Listing) -> Iterator[Difference]:
@@ -118,14 +136,14 @@ def _with_each_other(
     for is_asking in (False, True):
         asked = [one for one in judged if one.is_asking_wandb is is_asking]
         for other in asked[1:]:
-            fields = _common_fields(asked[0], other)
             for ours, theirs in zip(answers[asked[0].name], answers[other.name], strict=False):
+                fields = _common_fields(asked[0], other, _told_fields(other, theirs))
                 yield Comparison(
                     asked[0].name, other.name, len(ours), fields, compare(ours, theirs, fields=fields)
                 )
 
 
-def _common_fields(left: Contestant, right: Contestant) -> tuple[str, ...]:
+def _common_fields(left: Contestant, right: Contestant, told: tuple[str, ...]) -> tuple[str, ...]:
     """The fields that both have; the display texts of old and new records are meant to differ."""
     untold = {DISPLAY} if left.has_old_records != right.has_old_records else set()
-    return tuple(name for name in left.fields if name in right.fields and name not in untold)
+    return tuple(name for name in left.fields if name in told and name not in untold)

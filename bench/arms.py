@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec.structs import replace
+
 from bench.measurement import Arm
 from bench.subject import Subject
 
@@ -42,14 +44,18 @@ def arms_of(
     """An arm for each contestant, its own files below `home`; the servers stand while the context is open."""
     with contextlib.ExitStack() as stack:
         arms = []
-        for one in contestants:
+        for number, one in enumerate(contestants):
             # Named after what runs and not after who: two arms of one subject must be equal to the letter.
-            own = home / f"{one.target.rpartition(':')[2]}-{one.latency_ms}ms"
+            own = home / (
+                f"{one.target.rpartition(':')[2]}-{one.latency_ms}ms" if one.subject is None else f"{number}"
+            )
             own.mkdir(parents=True, exist_ok=True)
             environment = isolated(own)
             if one.is_asking_wandb:
                 environment |= stack.enter_context(serve(runs, latency_s=one.latency_ms / 1000, home=own))
-            arms.append(Arm(one.name, Subject(own.name, one.target, environment=environment)))
+            subject = one.subject or Subject(own.name, one.target)
+            environment |= subject.environment
+            arms.append(Arm(one.name, replace(subject, environment=environment)))
         yield arms
 
 

@@ -8,15 +8,12 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
-import time
 import traceback
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import engine, environment, gate_cli, limits, pagecache
-from bench.arms import serve_wandb
+from bench import gate_cli, limits
 from bench.compat_command import add_compat_command, compat_command
 from bench.history_command import (
     REFUSALS,
@@ -26,26 +23,24 @@ from bench.history_command import (
     history_path,
     keep,
 )
-from bench.history_entries import gate_entry, reproduce_entry
+from bench.history_entries import gate_entry
 from bench.instructions_command import add_instructions_command, instructions_command
-from bench.operations import count_operations
 from bench.outcome import WORDS
 from bench.report import markdown, terminal
 from bench.report.gate import gate_sections
 from bench.report.selftest import selftest_sections
-from bench.reproduce import Collaborators, Request, announcement, reproduce
-from bench.result import Result, ResultError, load, save
+from bench.reproduce_command import RESULT, add_reproduce_command, reproduce_command
+from bench.result import Result, ResultError, load
 from bench.run_command import add_run_command, run_command
 from bench.scenario import SCENARIOS, SETTINGS
 from bench.selftest_command import add_selftest_command, selftest_command
 from bench.selftest_result import is_selftest, load_selftest
 from bench.subject import SubjectError
 from bench.targets import TargetsError, find_pyproject, read_targets
-from bench.trees import grow
 from bench.verdict import ExitCode
 from bench.verdict_file import is_verdict, load_verdict
 from fixtures.space import DiskSpaceError
-from fixtures.spec import PROFILES, profile
+from fixtures.spec import PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,11 +52,6 @@ if TYPE_CHECKING:
     from bench.verdict_file import GateResult
 
 DEFAULT_OUTPUT = ".ckpt-bench"
-RESULT = "result.json"
-BUDGET_S = 230.0
-QUICK_BUDGET_S = 18.0
-
-_PROJECT = Path(__file__).parent.parent
 
 _EXIT_CODES = "exit codes:\n" + "\n".join(f"  {code:d}  {words}" for code, words in sorted(WORDS.items()))
 _MORE_EXIT_CODES = "\n  130  interrupted; what was generated is removed, result.json keeps what was measured"
@@ -140,24 +130,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_reproduce(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = (
-        "Generate trees, check that legacy, V2 and the adapter give the expected answer, and measure every\n"
-        "claim in alternation. The exit code is the verdict."
-    )
+    add_reproduce_command(parser, seed=_seed, seconds=_seconds)
     parser.epilog = _EXIT_CODES + _MORE_EXIT_CODES
-    parser.set_defaults(command=_reproduce)
-    parser.add_argument("--profile", choices=sorted(PROFILES), help="which trees (default: small)")
-    parser.add_argument("--quick", action="store_true", help="the smoke profile, in less than 30 s")
-    parser.add_argument("--seed", type=_seed, default=0, help="draws other trees and orders (default: 0)")
-    parser.add_argument("--budget", type=_seconds, metavar="S", help="seconds of measuring, such as 90 or 90s")
-    parser.add_argument("--no-cold", action="store_true", help="leave out the rows with a cold page cache")
-    parser.add_argument("--keep", action="store_true", help="keep the generated trees")
     parser.add_argument(
         "--output", type=Path, default=Path(DEFAULT_OUTPUT), metavar="DIR", help=f"default: {DEFAULT_OUTPUT}"
     )
     add_history_option(parser)
     _add_formats(parser)
+    parser.set_defaults(command=_reproduce)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -225,47 +205,6 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _reproduce(options: argparse.Namespace) -> int:
-    targets = read_targets(find_pyproject(Path.cwd()))
-    output = _output_folder(options.output)
-    name = options.profile or ("smoke" if options.quick else "small")
-    request = Request(
-        profile=name,
-        specs=profile(name, seed=options.seed),
-        seed=options.seed,
-        targets=targets,
-        trees_dir=output,
-        budget_s=options.budget or (QUICK_BUDGET_S if options.quick else BUDGET_S),
-        is_quick=options.quick,
-        is_cold_wanted=not options.no_cold,
-        is_kept=options.keep,
-    )
-    for line in announcement(request):
-        _say(line)
-    with tempfile.TemporaryDirectory(prefix="ckpt-bench-home-") as home:
-        result = reproduce(request, _collaborators(output / RESULT, Path(home)))
-    keep(history_path(options, output), partial(reproduce_entry, result, _PROJECT), _say)
-    _show(result, options)
-    _say(f"Everything that was measured: {output / RESULT}")
-    return result.exit_code if result.exit_code is not None else int(ExitCode.NOTHING_MEASURED)
-
-
-def _collaborators(result_path: Path, home: Path) -> Collaborators:
-    return Collaborators(
-        grow=grow,
-        measure=engine.measure,
-        weigh=engine.measure_resources,
-        serve=serve_wandb,
-        count=count_operations,
-        environment=partial(environment.collect, project=_PROJECT),
-        is_cold_possible=pagecache.cold_supported,
-        monotonic_s=time.monotonic,
-        keep_result=partial(save, path=result_path),
-        say=_say,
-        home=home,
-    )
-
-
 def _output_folder(folder: Path) -> Path:
     """The folder for results, made where it is missing, and kept out of version control by its own file."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -273,6 +212,11 @@ def _output_folder(folder: Path) -> Path:
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
     return folder.resolve()
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    output = partial(_output_folder, options.output)
+    return reproduce_command(options, output=output, show=partial(_show, options=options), say=_say)
 
 
 def _gate(options: argparse.Namespace) -> int:

@@ -99,14 +99,22 @@ def missing_fields(subject: Subject, answer: Answer) -> tuple[str, ...]:
     return tuple(name for name in subject.fields if name not in told) if answer.records else ()
 
 
+def lacking(subject: Subject, answer: Answer) -> str:
+    """The fields that none of its records has, and what of theirs may be meant; empty where all are there."""
+    missing = missing_fields(subject, answer)
+    if not missing:
+        return ""
+    others = ", ".join(answer.other_names) or "nothing"
+    return (
+        f"expected the fields {', '.join(missing)}, found in its records besides the contract's: {others}; "
+        f"name theirs with --map THEIRS={missing[0]}, or compare fewer with --fields"
+    )
+
+
 def wrong_with(subject: Subject, answer: Answer, judge: Judge, root: Path) -> str:
     """The first thing that is wrong with an answer, in a line; empty where nothing is."""
-    if missing := missing_fields(subject, answer):
-        others = ", ".join(answer.other_names) or "nothing"
-        return (
-            f"expected the fields {', '.join(missing)}, found in its records besides the contract's: {others}; "
-            f"name theirs with --map THEIRS={missing[0]}, or compare fewer with --fields"
-        )
+    if lacks := lacking(subject, answer):
+        return lacks
     if judge.listing.entries and not answer.records:
         return f"expected {len(judge.listing)} checkpoints, found none; see that it looks into subfolders"
     untold = untold_of(subject, answer)

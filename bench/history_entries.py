@@ -16,7 +16,7 @@ import msgspec
 from bench.baseline import harness_digest
 from bench.history import Commit, Entry, Ratio
 from bench.result import Interval, RowVerdict
-from bench.scenario import LEGACY, SCENARIOS
+from bench.scenario import LEGACY
 from bench.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ def reproduce_entry(result: Result, project: Path) -> Entry:
         ratio
         for row in result.rows
         if row.verdict not in _VOID
-        for ratio in _row_ratios(row, {**specs.get(row.tree, {}), "sidecar_share": row.sidecar_share})
+        for ratio in _row_ratios(
+            row, {**specs.get(row.tree, {}), "sidecar_share": row.sidecar_share}, result.contestants
+        )
     )
     return _entry("reproduce", result, result.started_at, result.exit_code, result.environment, ratios, project)
 
@@ -113,10 +115,10 @@ def _is_compared(one: Benchmark) -> bool:
     return one.verdict in {verdict.value for verdict in Verdict}
 
 
-def _row_ratios(row: Row, tree: Mapping[str, Any]) -> Iterator[Ratio]:
+def _row_ratios(row: Row, tree: Mapping[str, Any], targets: Mapping[str, str]) -> Iterator[Ratio]:
+    """A row's ratios; `targets` tells what was called under a contestant's name."""
     told = _canonical({**tree, "cache": row.cache_state})
-    scenario = SCENARIOS.get(row.scenario)
-    subject = row.scenario if scenario is None else scenario.candidate.target
+    subject = row.scenario if row.candidate is None else targets.get(row.candidate.contestant, row.scenario)
     if row.ratio is not None and row.reference is not None and row.reference.contestant == LEGACY.name:
         name = f"legacy {_digest(_LEGACY_FILE.read_bytes())}"
         yield Ratio(

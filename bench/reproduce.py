@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,18 +17,12 @@ from msgspec.structs import replace as with_changes
 
 from bench.agreement import examine
 from bench.arms import arms_of
+from bench.further import compared_too, left_out_of, measured_too
 from bench.measurement import Plan
 from bench.operations import Count, with_operations
 from bench.outcome import WORDS, exit_code, judge, left_out
-from bench.result import (
-    Declared,
-    EqualityOutcome,
-    EqualityVerdict,
-    Interval,
-    Result,
-    SettingRecord,
-    TreeRecord,
-)
+from bench.records import setting_record, unfinished_note, with_declared, with_tree
+from bench.result import EqualityOutcome, EqualityVerdict, Interval, Result
 from bench.rows import legacy_note, noise_of, range_of, rows_of
 from bench.scenario import CONFIG_FILENAMES, UNTIDY, UNTIDY_SPEC, chosen_settings
 from bench.trees import standing_in
@@ -45,6 +39,7 @@ if TYPE_CHECKING:
     from bench.measurement import Arm, Measurement, Resources
     from bench.result import Row, TargetOutcome
     from bench.scenario import Setting
+    from bench.subject import Subject
     from bench.targets import Target
     from bench.trees import GrownTree, Variant
     from fixtures.spec import TreeSpec
@@ -92,7 +87,8 @@ class Collaborators:
 class Request:
     """What is to be reproduced: the trees of a profile, within a budget of measuring time.
 
-    Generating the trees and looking at memory come on top of `budget_s`.
+    `further` implementations are measured beside legacy and V2 where `bench.further` can. Generating the trees
+    and looking at memory come on top of `budget_s`.
     """
 
     profile: str
@@ -104,12 +100,14 @@ class Request:
     is_quick: bool = False
     is_cold_wanted: bool = True
     is_kept: bool = False
+    further: tuple[Subject, ...] = ()
 
     def settings(self, number: int) -> tuple[Setting, ...]:
         """What is measured on the tree of this number (from 0), if its files can be made cold."""
-        return chosen_settings(
+        chosen = chosen_settings(
             is_cold_wanted=self.is_cold_wanted, is_quick=self.is_quick, is_first_tree=number == 0
         )
+        return tuple(measured_too(self.further, one) for one in chosen)
 
 
 def announcement(request: Request) -> tuple[str, ...]:
@@ -173,7 +171,7 @@ class _Run:
         self._with.say("Comparing the answers to a small untidy tree")
         spec = replace(UNTIDY_SPEC, seed=self._request.seed)
         with self._with.grow(spec, self._request.trees_dir, keep=self._request.is_kept) as tree:
-            self._setting(UNTIDY, tree, 0.0)
+            self._setting(compared_too(self._request.further, UNTIDY), tree, 0.0)
 
     def _tree(self, number: int, budget_s: float) -> None:
         spec = self._request.specs[number]
@@ -272,13 +270,13 @@ class _Run:
         self._result = with_changes(
             result,
             contestants=result.contestants | {one.name: one.target for one in setting.contestants},
-            trees=_with_tree(result.trees, variant),
+            trees=with_tree(result.trees, variant),
             rows=(*result.rows, *rows),
             targets=(*result.targets, *outcomes),
             equality=(*result.equality, *agreement.outcomes(setting.name, variant.name)),
             noise=(*result.noise, *noise_of(setting, variant, measurement)),
-            declared=_with_declared(result.declared, setting, variant),
-            settings=(*result.settings, _record(setting, variant, measurement)),
+            declared=with_declared(result.declared, setting, variant),
+            settings=(*result.settings, setting_record(setting, variant, measurement)),
         )
         self._with.keep_result(self._result)
 
@@ -288,7 +286,7 @@ class _Run:
     def _judged(self) -> Result:
         result = self._result
         targets = (*result.targets, *left_out(self._request.targets, result.targets))
-        notes = [legacy_note(result.rows), _unfinished_note(result.settings)]
+        notes = [legacy_note(result.rows), unfinished_note(result.settings), left_out_of(self._request.further)]
         code = exit_code(result.rows, targets, result.equality)
         self._result = with_changes(
             result,
@@ -326,44 +324,4 @@ def _plan(setting: Setting, budget_s: float, *, is_quick: bool) -> Plan:
         budget_s=budget_s,
         cold=setting.is_cold,
         timeout_s=timeout_s,
-    )
-
-
-def _unfinished_note(settings: Sequence[SettingRecord]) -> str | None:
-    count = sum(not one.is_complete for one in settings)
-    counted = f"in {count} of {len(settings)} settings"
-    return f"fewer rounds than planned {counted}, for want of time or by failure" if count else None
-
-
-def _with_tree(trees: tuple[TreeRecord, ...], variant: Variant) -> tuple[TreeRecord, ...]:
-    if any(tree.name == variant.name for tree in trees):
-        return trees
-    return (
-        *trees,
-        TreeRecord(
-            name=variant.name,
-            spec=asdict(variant.spec),
-            checkpoints=variant.spec.checkpoints,
-            listed=variant.listed,
-            size_bytes=variant.spec.total_bytes,
-        ),
-    )
-
-
-def _with_declared(declared: tuple[Declared, ...], setting: Setting, variant: Variant) -> tuple[Declared, ...]:
-    """The entries in which a W&B run tells something that legacy, which never asks, cannot know."""
-    if not any(one.is_asking_wandb for one in setting.contestants):
-        return declared
-    alone = {entry.checkpoint_path: entry for entry in variant.expected.entries}
-    told = sum(alone.get(entry.checkpoint_path) != entry for entry in variant.expected_with_runs.entries)
-    what = f"{variant.name}, {setting.name}: legacy never asks W&B, so that its fields stay untold"
-    return (*declared, Declared(what=what, checkpoints=told))
-
-
-def _record(setting: Setting, variant: Variant, measurement: Measurement) -> SettingRecord:
-    """The raw samples; the answers were compared and stay out, being as long as the catalog."""
-    samples = msgspec.to_builtins(measurement)
-    samples.pop("answers")
-    return SettingRecord(
-        setting=setting.name, tree=variant.name, is_complete=measurement.complete, samples=samples
     )

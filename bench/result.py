@@ -28,6 +28,7 @@ class RowVerdict(StrEnum):
     ABOVE = "above the claim"
     BELOW = "below the claim"
     UNCLEAR = "inconclusive"
+    NO_CLAIM = "no claim"
     OUTPUTS_DIFFER = "outputs differ"
     NOTHING_MEASURED = "nothing measured"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from bench.claims import BY_NAME, Standing
-from bench.figures import duration
+from bench.figures import NONE, duration
 from bench.result import Interval, Noise, Row, RowVerdict, Timing
 from bench.scenario import V2, V2_AGAIN
 from bench.statistics import InsufficientData, median_interval, ratio
@@ -114,7 +114,7 @@ def _ratio(measurement: Measurement, slow: Contestant, fast: Contestant) -> Inte
 def _row(
     setting: Setting, scenario: Scenario, variant: Variant, measurement: Measurement, agreement: Agreement
 ) -> Row:
-    claim = BY_NAME[scenario.claim]
+    claim = BY_NAME.get(scenario.claim)
     contestants = (scenario.reference, scenario.candidate)
     faults = [agreement.faults[one.name] for one in contestants if one.name in agreement.faults]
     empty = _empty_row(setting, scenario, claim, variant)
@@ -139,7 +139,7 @@ def _row(
     return replace(filled, verdict=_judge(claim, speedup), remarks=tuple(_remarks(claim, filled)))
 
 
-def _empty_row(setting: Setting, scenario: Scenario, claim: Claim, variant: Variant) -> Row:
+def _empty_row(setting: Setting, scenario: Scenario, claim: Claim | None, variant: Variant) -> Row:
     return Row(
         scenario=scenario.name,
         title=scenario.title,
@@ -149,21 +149,23 @@ def _empty_row(setting: Setting, scenario: Scenario, claim: Claim, variant: Vari
         checkpoint_bytes=variant.spec.checkpoint_bytes,
         sidecar_share=setting.sidecar_share,
         cache_state=setting.cache_state,
-        claimed_legacy=claim.legacy_ns.text,
-        claimed_v2=claim.v2_ns.text,
-        claimed_ratio=claim.speedup.text,
+        claimed_legacy=claim.legacy_ns.text if claim else NONE,
+        claimed_v2=claim.v2_ns.text if claim else NONE,
+        claimed_ratio=claim.speedup.text if claim else NONE,
     )
 
 
-def _judge(claim: Claim, speedup: Interval | None) -> RowVerdict:
+def _judge(claim: Claim | None, speedup: Interval | None) -> RowVerdict:
+    if claim is None:
+        return RowVerdict.NO_CLAIM
     if speedup is None or speedup.low is None or speedup.high is None:
         return RowVerdict.UNCLEAR
     return _VERDICTS[claim.speedup.judge(speedup.low, speedup.high)]
 
 
-def _remarks(claim: Claim, row: Row) -> Iterator[str]:
+def _remarks(claim: Claim | None, row: Row) -> Iterator[str]:
     """Where V2's claimed time does not hold here."""
-    if row.candidate is None:
+    if row.candidate is None or claim is None:
         return
     v2_ns = row.candidate.total_ns.estimate if claim.is_v2_total else row.candidate.per_checkpoint_ns
     if claim.v2_ns.judge(v2_ns, v2_ns) is not Standing.HOLDS:

@@ -6,10 +6,14 @@ A *scenario* is one row of a report. Scenarios that share a tree and the state o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from bench.equality import ENTRY_FIELDS, INFO_FIELDS
 from fixtures.spec import TreeSpec
+
+if TYPE_CHECKING:
+    from bench.subject import Subject
 
 CONFIG_FILENAMES = ("config.yaml", "hparams.yaml")
 """The configured names that every subject is called with: the contract's defaults."""
@@ -20,7 +24,8 @@ class Contestant:
     """One implementation that takes part: its name, what is called, and what its answer is held to.
 
     `fields` are compared (none: a floor, whose answer is only counted). `is_asking_wandb`: its answer is
-    held to what the runs tell too, and a server with `latency_ms` serves it.
+    held to what the runs tell too, and a server with `latency_ms` serves it. `subject` is given where it is
+    somebody else's: with its folders, interpreter and names of fields.
     """
 
     name: str
@@ -28,6 +33,7 @@ class Contestant:
     fields: tuple[str, ...] = ENTRY_FIELDS
     is_asking_wandb: bool = False
     latency_ms: int = 0
+    subject: Subject | None = field(default=None, hash=False)
 
     @property
     def is_floor(self) -> bool:
@@ -62,7 +68,7 @@ def asking_wandb(latency_ms: int) -> Contestant:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One row: `candidate` against `reference`, its distance to `floor`, beside `claim` (if one was made)."""
+    """One row: `candidate` against `reference`, its distance to `floor`, beside `claim` (empty: none)."""
 
     name: str
     title: str

@@ -65,7 +65,7 @@ def _claims_row(row: Row) -> tuple[Cell, ...]:
     is_void = row.verdict in {RowVerdict.OUTPUTS_DIFFER, RowVerdict.NOTHING_MEASURED}
     speedup = (NONE,) if is_void or row.ratio is None else (times(row.ratio.estimate), bounds(row.ratio))
     return (
-        (row.title, conditions, f"{share(row.sidecar_share)} sidecars"),
+        (printable(row.title), conditions, f"{share(row.sidecar_share)} sidecars"),
         (row.claimed_legacy, row.claimed_v2, row.claimed_ratio),
         _timing(row.reference),
         _timing(row.candidate),

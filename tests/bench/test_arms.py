@@ -6,7 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from bench.arms import arms_of, isolated, serve_wandb
-from bench.scenario import V2, V2_AGAIN, asking_wandb
+from bench.scenario import V2, V2_AGAIN, Contestant, asking_wandb
+from bench.subject import Subject
 from tests.bench.fakes import variant_of
 
 if TYPE_CHECKING:
@@ -55,3 +56,14 @@ def test_nothing_of_the_user_s_is_in_reach(tmp_path: Path) -> None:
 def test_the_real_server_listens_on_the_loopback(tmp_path: Path) -> None:
     with serve_wandb(RUNS, latency_s=0.0, home=tmp_path) as environment:
         assert environment["WANDB_BASE_URL"].startswith("http://127.0.0.1:")
+
+
+def test_somebody_else_s_keeps_its_folders_and_what_it_was_given(tmp_path: Path) -> None:
+    subject = Subject("mine", "a:build", search_path=("src",), environment={"A": "1"})
+    theirs = Contestant("mine", "a:build", subject=subject)
+    with arms_of((V2, theirs), (), tmp_path, serve_wandb) as arms:
+        assert arms[1].subject.search_path == ("src",)
+        assert arms[1].subject.environment["A"] == "1"
+        homes = [arm.subject.environment["HOME"] for arm in arms]
+    assert len(set(homes)) == 2
+    assert all(home.startswith(str(tmp_path)) for home in homes)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench import cli
+from bench import cli, reproduce_command
 from bench.result import load, save
 from fixtures.space import DiskSpaceError
 from tests.bench.results import RESULT
@@ -38,7 +38,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, error: BaseException | None = None
         collaborators.keep_result(RESULT)
         return RESULT
 
-    monkeypatch.setattr(cli, "reproduce", pretend)
+    monkeypatch.setattr(reproduce_command, "reproduce", pretend)
     return asked
 
 
@@ -207,3 +207,22 @@ def test_a_real_run_measures_and_agrees(tmp_path: Path, capsys: pytest.CaptureFi
     assert code == result.exit_code
     assert f"Exit code {code}" in shown
     assert sorted(os.listdir(tmp_path / ".ckpt-bench")) == [".gitignore", "history.sqlite", "result.json"]
+
+
+def test_further_implementations_reach_the_request(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = stand_in(monkeypatch)
+    (tmp_path / "src").mkdir()
+    options = ["--path", "src", "--map", "mine:path=checkpoint_path", "--fields", "printed=epochs"]
+    cli.main(["reproduce", "mine=mycat:build", "--quick", "printed=cmd:program {dir}", *options])
+    mine, printed = asked[0].further
+    assert (mine.name, mine.search_path) == ("mine", (str(tmp_path / "src"),))
+    assert dict(mine.field_map) == {"path": "checkpoint_path"}
+    assert (printed.is_command, printed.fields) == (True, ("epochs",))
+
+
+def test_a_further_one_that_is_measured_already_is_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stand_in(monkeypatch) == []
+    assert cli.main(["reproduce", "v2"]) == 2
+    assert "write mine=module:callable" in capsys.readouterr().err
