@@ -27,7 +27,7 @@ from bench.race import race
 from bench.saved_failure import SWITCH, save
 from bench.search import search
 from bench.subject import Subject
-from bench.trial import Finding, Raised, Trial, Witness
+from bench.trial import TIMEOUT_S, Finding, Raised, Trial, Witness
 from bench.verdict import ExitCode
 from bench.zone import time_zone
 from fixtures.draw import draw
@@ -35,6 +35,7 @@ from fixtures.draw import draw
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from bench.case import Case
     from bench.differences import Declared
     from bench.equality import Listing
 
@@ -116,16 +117,24 @@ def compat(
         code = ExitCode.OUTPUTS_DIFFER if findings else ExitCode.PASS
         for one in witnesses:
             one.close()
-        if request.speed_budget_s > 0:
-            laps = race(
-                witnesses[0], witnesses[1:], folder=folder, budget_s=request.speed_budget_s, seed=request.seed
-            )
-            for lap in laps:
-                say(f"speed, {lap.line}")
-            if any(lap.is_refused for lap in laps):
-                code = ExitCode.OUTPUTS_DIFFER
+        for line in _hung(trial):
+            say(line)
+        if request.speed_budget_s > 0 and not trial.hung and _is_refused(witnesses, request, folder, say):
+            code = ExitCode.OUTPUTS_DIFFER
         say("they agree" if code is ExitCode.PASS else "they do not agree")
         return code
+
+
+def _is_refused(
+    witnesses: Sequence[Witness], request: Request, folder: Path, say: Callable[[str], None]
+) -> bool:
+    """Tell the speed of everybody beside the first; whether any of it was refused for a wrong answer."""
+    laps = list(
+        race(witnesses[0], witnesses[1:], folder=folder, budget_s=request.speed_budget_s, seed=request.seed)
+    )
+    for lap in laps:
+        say(f"speed, {lap.line}")
+    return any(lap.is_refused for lap in laps)
 
 
 def roomy_folder() -> Path | None:
@@ -138,8 +147,9 @@ def _witness(subject: Subject, folder: Path) -> Witness:
     """A subject that finds nothing of its user's, and remembers what it will in a folder of its own."""
     home = folder / f"home-{len(list(folder.glob('home-*')))}"
     home.mkdir()
-    own = {**isolated(home), "CKPT_CATALOG_INDEX_DIR": str(home / "index"), **subject.environment}
-    return Witness(msgspec.structs.replace(subject, environment=own))
+    index = home / "index"
+    own = {**isolated(home), "CKPT_CATALOG_INDEX_DIR": str(index), **subject.environment}
+    return Witness(msgspec.structs.replace(subject, environment=own), index=index)
 
 
 def _absent(witnesses: Sequence[Witness], trial: Trial) -> Iterator[str]:
@@ -149,6 +159,14 @@ def _absent(witnesses: Sequence[Witness], trial: Trial) -> Iterator[str]:
     for one in witnesses:
         if one.name in told and isinstance(answer := told[one.name].answer, Raised):
             yield f"{one.name}: expected an answer about a tidy tree, found {answer.text}; mend it first"
+
+
+def _hung(trial: Trial) -> Iterator[str]:
+    for one in trial.hung:
+        yield (
+            f"{one.name}: expected an answer within {TIMEOUT_S:g} s, found none {one.hangs} times; nothing "
+            "more is compared, nor its speed measured; mend it first"
+        )
 
 
 def _form(witness: Witness) -> str:
@@ -166,15 +184,23 @@ def _findings(
 ) -> Iterator[Finding]:
     begun_s = clock()
     cases = list(named_cases())
-    found = [finding for finding in map(trial.examine, cases) if finding is not None]
+    examined = list(_examined(trial, cases))
+    found = [finding for finding in examined if finding is not None]
     yield from found
-    say(f"{len(cases)} named cases in {clock() - begun_s:.1f} s: {_count(found)}")
+    some = "" if len(examined) == len(cases) else f" of {len(cases)}"
+    say(f"{len(examined)}{some} named cases in {clock() - begun_s:.1f} s: {_count(found)}")
+    if trial.hung:
+        return
     begun_s = clock()
     edited = list(edited_cases())
     found = list(trial.examine_edited(edited, rest))
     yield from found
     say(f"{len(edited)} edits, each undone again, in {clock() - begun_s:.1f} s: {_count(found)}")
+    if trial.hung:
+        return
     yield from _edited_at_random(trial, request, say, rest, clock)
+    if trial.hung:
+        return
     searched = search(
         trial.examine, count=request.trees, budget_s=request.budget_s, seed=request.seed, clock=clock
     )
@@ -184,6 +210,14 @@ def _findings(
         f"{searched.trees} drawn trees in {searched.elapsed_s:.1f} s ({searched.trees_per_s:.1f} trees/s, seed "
         f"{request.seed}): {_count([searched.finding] if searched.finding else [])}"
     )
+
+
+def _examined(trial: Trial, cases: Iterable[Case]) -> Iterator[Finding | None]:
+    """What each case shows, as long as everybody answers."""
+    for case in cases:
+        if trial.hung:
+            return
+        yield trial.examine(case)
 
 
 def _edited_at_random(

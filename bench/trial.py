@@ -19,7 +19,7 @@ from bench.equality import (
     listing_of_expected,
 )
 from bench.in_place import make_like
-from bench.worker import Call, ClockError, SubjectRaised, Worker, WorkerError
+from bench.worker import Call, ClockError, SubjectRaised, Worker, WorkerError, WorkerHung
 from fixtures.generate import write_plan
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ EXPECTED: Final = "the contract"
 """What the tree's own answer is called beside the others."""
 
 TIMEOUT_S: Final = 30.0
+MOST_HANGS: Final = 3
+"""After so many calls without an answer a witness is asked no more: each takes all of the time limit."""
+
+_MOST_INDEXED: Final = 500
 _ONLY_NEW: Final = frozenset({"precision", "recall", "score", "has_metadata"})
 
 
@@ -74,7 +78,8 @@ class Finding:
 class Witness:
     """A subject in a process of its own, started again where it ended; and what its answers can be held to.
 
-    `untold` names what it does not tell in any answer, and is therefore not compared.
+    `untold` names what it does not tell in any answer, and is therefore not compared. `index` is a folder of
+    its own in which it may remember; `hangs` counts the calls that gave no answer in time.
     """
 
     subject: Subject
@@ -82,6 +87,8 @@ class Witness:
     fields: tuple[str, ...] = ENTRY_FIELDS
     has_old_records: bool = False
     untold: tuple[str, ...] = ()
+    index: Path | None = None
+    hangs: int = 0
     _worker: RunningWorker | None = None
 
     @property
@@ -104,6 +111,7 @@ class Witness:
         except SubjectRaised as error:
             return _raised(error.told)
         except (WorkerError, ClockError) as error:
+            self.hangs += isinstance(error, WorkerHung)
             self.close()
             return Raised(type(error).__name__, str(error))
 
@@ -132,6 +140,11 @@ class Witness:
         expected = listing_of_expected(case.expected[state], as_old_records=self.has_old_records)
         return (*compare(answer, expected, fields=self.fields), *_order_of_common(answer, expected))
 
+    def forget(self) -> None:
+        """Empty its index: files about trees that are gone only make it slower."""
+        if self.index is not None:
+            shutil.rmtree(self.index, ignore_errors=True)
+
     def close(self) -> None:
         """End its process."""
         if self._worker is not None:
@@ -150,6 +163,7 @@ class Trial:
         self.known = known
         self.trees = 0
         self.checkpoints = 0
+        self._indexed = 0
         self._folder = folder
         self._stack = ExitStack()
 
@@ -163,6 +177,11 @@ class Trial:
     ) -> None:
         self._stack.close()
 
+    @property
+    def hung(self) -> tuple[Witness, ...]:
+        """Those that hung too often. While there is one, no case is examined any more."""
+        return tuple(one for one in self.witnesses if one.hangs >= MOST_HANGS)
+
     def introduce(self, case: Case) -> None:
         """Let every witness show its form on a tidy tree."""
         with self._standing(case) as root:
@@ -171,6 +190,12 @@ class Trial:
 
     def examine(self, case: Case) -> Finding | None:
         """The first state of a case on which somebody strays, `None` where nobody does."""
+        if self.hung:
+            return None
+        if self.trees - self._indexed >= _MOST_INDEXED:
+            self._indexed = self.trees
+            for one in self.witnesses:
+                one.forget()
         with self._standing(case) as root:
             return _if_any(self.examine_at(case, root, 0))
 
@@ -190,7 +215,7 @@ class Trial:
             strayed: set[str] = set()
             for state in range(max((len(case.plans) for case in cases), default=0)):
                 for case, root in zip(cases, roots, strict=True):
-                    if case.name in strayed or state >= len(case.plans):
+                    if self.hung or case.name in strayed or state >= len(case.plans):
                         continue
                     if state:
                         self._edit(case, state, root)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import msgspec
 import pytest
 
 from bench import compat as compat_module
+from bench import trial as trial_module
 from bench.case import BARE, case_of, checkpoint, plan_of, sidecar
 from bench.cli import main
 from bench.compat import Request, both_ways, compat, smallest_of_each
@@ -17,8 +18,9 @@ from bench.equality import Difference, Listing
 from bench.explanation import explanation
 from bench.saved_failure import SWITCH
 from bench.subject import Subject
-from bench.trial import Finding, Raised, Told, Trial, Witness
+from bench.trial import MOST_HANGS, Finding, Raised, Told, Trial, Witness
 from bench.verdict import ExitCode
+from bench.worker import WorkerHung
 from bench.zone import time_zone
 from fixtures.draw import draw
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bench.case import Case
+    from bench.worker import Call
 
 CATALOGS = str(Path(__file__).parent)
 V2 = Subject("v2", "catalog.subjects:v2")
@@ -47,22 +50,27 @@ def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compat_module, "drawn_edits", lambda _count, _seed: iter(()))
 
 
-def request(tmp_path: Path, *candidates: Subject, known: tuple[Declared, ...] = ()) -> Request:
+def request(tmp_path: Path, *candidates: Subject, known: tuple[Declared, ...] = (), trees: int = 5) -> Request:
     return Request(
         reference=V2,
         candidates=candidates,
         output=tmp_path,
         known=known,
-        trees=40,
+        trees=trees,
         budget_s=1e9,
         speed_budget_s=0,
     )
 
 
+def examined(asked: Request, said: list[str]) -> ExitCode:
+    """Compat without its rests: no case of these tests is edited."""
+    return compat(asked, said.append, rest=lambda _: None)
+
+
 @pytest.mark.usefixtures("_few_cases")
 def test_two_that_answer_alike_agree(tmp_path: Path) -> None:
     said: list[str] = []
-    assert compat(request(tmp_path, catalog("same")), said.append) == ExitCode.PASS
+    assert examined(request(tmp_path, catalog("same")), said) == ExitCode.PASS
     assert said[-1] == "they agree"
     assert list(tmp_path.iterdir()) == []
 
@@ -70,7 +78,8 @@ def test_two_that_answer_alike_agree(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_few_cases")
 def test_a_wrong_one_is_found_shrunk_explained_and_kept(tmp_path: Path) -> None:
     said: list[str] = []
-    assert compat(request(tmp_path, catalog("recall_never_none")), said.append) == ExitCode.OUTPUTS_DIFFER
+    asked = request(tmp_path, catalog("recall_never_none"), trees=40)
+    assert examined(asked, said) == ExitCode.OUTPUTS_DIFFER
     text = "\n".join(said)
     assert "recall_never_none        0.0  <- strays" in text
     assert "the contract             None" in text
@@ -87,8 +96,8 @@ def test_two_that_are_wrong_alike_do_not_pass(tmp_path: Path) -> None:
     said: list[str] = []
     wrong = catalog("recall_never_none")
     asked = msgspec.structs.replace(wrong, name="again")
-    code = compat(
-        Request(reference=wrong, candidates=(asked,), output=tmp_path, trees=40, speed_budget_s=0), said.append
+    code = examined(
+        Request(reference=wrong, candidates=(asked,), output=tmp_path, trees=1, speed_budget_s=0), said
     )
     assert code == ExitCode.OUTPUTS_DIFFER
     assert any(
@@ -104,17 +113,53 @@ def test_a_declared_difference_is_counted_and_hides_no_other(tmp_path: Path) -> 
     ]
     said: list[str] = []
     both = request(tmp_path, catalog("recall_never_none"), known=tuple(declared))
-    assert compat(both, said.append) == ExitCode.PASS
+    assert examined(both, said) == ExitCode.PASS
     assert any(one.startswith("known difference: recall_never_none: recall in *:") for one in said)
     one = request(tmp_path, catalog("recall_never_none"), known=tuple(declared[:1]))
-    assert compat(one, said.append) == ExitCode.OUTPUTS_DIFFER
+    assert examined(one, said) == ExitCode.OUTPUTS_DIFFER
 
 
 @pytest.mark.usefixtures("_few_cases")
 def test_one_that_fails_on_a_tidy_tree_is_not_compared(tmp_path: Path) -> None:
     said: list[str] = []
-    assert compat(request(tmp_path, catalog("raising")), said.append) == ExitCode.NOTHING_MEASURED
+    assert examined(request(tmp_path, catalog("raising")), said) == ExitCode.NOTHING_MEASURED
     assert "raising: expected an answer about a tidy tree, found ValueError: " in said[0]
+
+
+class _Stuck:
+    """A worker whose calls give no answer, without the wait."""
+
+    def call(self, _call: Call) -> NoReturn:
+        raise WorkerHung("stuck", "no answer")
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_one_that_hangs_is_asked_a_few_times_and_nothing_more_is_compared(tmp_path: Path) -> None:
+    stuck = Witness(Subject("stuck", "a:b"), start_worker=cast("Any", lambda *_, **__: _Stuck()))
+    cases = [case_of(f"tidy/{number}", "Fields", draw(BARE)) for number in range(9)]
+    with Trial([stuck], KnownDifferences(()), tmp_path) as trial:
+        found = [trial.examine(one) for one in cases]
+        assert list(trial.examine_edited(cases, lambda _: None)) == []
+    assert [one is not None for one in found] == [True] * MOST_HANGS + [False] * (9 - MOST_HANGS)
+    assert trial.hung == (stuck,)
+
+
+def test_an_index_of_trees_that_are_gone_is_emptied_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_module, "_MOST_INDEXED", 2)
+    index = tmp_path / "index"
+    witness = Witness(catalog("names"), fields=("checkpoint_path",), index=index)
+    left = []
+    with Trial([witness], KnownDifferences(()), tmp_path / "trees") as trial:
+        for number in range(4):
+            index.mkdir(exist_ok=True)
+            (index / f"{number}.index").touch()
+            trial.examine(case_of(f"tidy/{number}", "Fields", draw(BARE)))
+            left.append(len(list(index.glob("*"))))
+    assert left == [1, 2, 0, 1]
 
 
 @pytest.mark.usefixtures("_few_cases")
@@ -122,7 +167,7 @@ def test_the_switch_is_tried_both_ways(tmp_path: Path) -> None:
     found = both_ways([Subject("adapter", "catalog.subjects:adapter", environment={"A": "1"})])
     assert [dict(one.environment) for one in found] == [{"A": "1"}, {"A": "1", SWITCH: "0"}]
     said: list[str] = []
-    assert compat(request(tmp_path, *found), said.append) == ExitCode.PASS
+    assert examined(request(tmp_path, *found), said) == ExitCode.PASS
     assert [one for one in said if "the old API's records, 12 fields" in one] == said[1:3]
 
 
