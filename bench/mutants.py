@@ -264,8 +264,14 @@ def line_of(fate: Fate, reasons: Sequence[tuple[str, str]] = REASONS) -> str:
         return f"not counted, it fails at once on {fate.caught_by}: {fate.mutant.name}"
     if fate.caught_by is not None:
         return f"caught by {fate.caught_by}: {fate.mutant.name}"
-    known = (reason for pattern, reason in reasons if _matches(fate.mutant.name, pattern))
-    return f"survived: {fate.mutant.name}: {next(known, UNEXPLAINED)}"
+    return f"survived: {fate.mutant.name}: {reason_of(fate, reasons) or UNEXPLAINED}"
+
+
+def reason_of(fate: Fate, reasons: Sequence[tuple[str, str]] = REASONS) -> str | None:
+    """Why no tree can catch a mutant of the tool; for one by hand, which changes an answer, there is none."""
+    if fate.mutant.is_by_hand:
+        return None
+    return next((reason for pattern, reason in reasons if _matches(fate.mutant.name, pattern)), None)
 
 
 def counts(fates: Sequence[Fate]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec.structs import replace
 
+from bench.mutants import reason_of
 from bench.selftest_log import GateRecord, GroupsRecord, MutantRecord, WeighedRecord
 from bench.selftest_plan import NEIGHBOUR, QUIET, Kind, next_step
 from bench.selftest_result import concluded
@@ -161,7 +162,7 @@ def _look_for_mutants(request: SelfTestRequest, collaborators: Collaborators) ->
         record = _mutant_record(fate, collaborators.now(), now_s - begun_s)
         begun_s = now_s
         collaborators.log.append(record)
-        collaborators.say(f"mutant, {record.name}: {record.caught_by or 'SURVIVED'}")
+        collaborators.say(f"mutant, {record.name}: {record.caught_by or record.reason or 'SURVIVED'}")
 
     collaborators.real.look_for_mutants(tell, known=known, is_quick=request.is_quick)
 
@@ -175,4 +176,7 @@ def _mutant_record(fate: Fate, at: str, elapsed_s: float) -> MutantRecord:
         elapsed_s=elapsed_s,
         name=fate.mutant.name,
         caught_by=fate.caught_by,
+        is_by_hand=fate.mutant.is_by_hand,
+        is_stillborn=fate.is_stillborn,
+        reason=reason_of(fate) if fate.caught_by is None else None,
     )

@@ -77,10 +77,16 @@ class WeighedRecord(_Measured, frozen=True, tag="weighed", kw_only=True):
 
 
 class MutantRecord(_Measured, frozen=True, tag="mutant", kw_only=True):
-    """One mutant of V2, and the case that caught it; None of a survivor."""
+    """One mutant of V2, and the case that caught it; None of a survivor, with the reason that is known for it.
+
+    `is_stillborn`: it fails on any tree, so that it counts for nothing.
+    """
 
     name: str
     caught_by: str | None
+    is_by_hand: bool = True
+    is_stillborn: bool = False
+    reason: str | None = None
 
 
 class RecordedGroup(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from bench.mutants import UNEXPLAINED
 from bench.selftest_log import GateRecord, MutantRecord, WeighedRecord
 from bench.selftest_plan import (
     TARGET,
@@ -23,6 +24,7 @@ from bench.selftest_result import (
     Coverage,
     Gates,
     Injected,
+    MutantFate,
     Mutants,
     Noise,
     Rate,
@@ -214,15 +216,35 @@ def injected(records: Iterable[Record]) -> tuple[Injected, ...]:
 
 def mutants(records: Iterable[Record]) -> Mutants | None:
     """How many mutants were caught, and which were not; None where none were looked at."""
-    fates = [one for one in records if isinstance(one, MutantRecord)]
-    if not fates:
+    looked_for = [one for one in records if isinstance(one, MutantRecord)]
+    counted = [one for one in looked_for if not one.is_stillborn]
+    if not counted:
         return None
-    survivors = tuple(one.name for one in fates if one.caught_by is None)
+    survivors = tuple(one.name for one in counted if one.caught_by is None and one.reason is None)
     return Mutants(
-        caught=exact(len(fates) - len(survivors), len(fates)),
+        caught=_caught(counted),
         survivors=survivors,
         state=State.FAILED if survivors else State.HOLDS,
+        by_hand=_caught_of(counted, is_by_hand=True),
+        by_tool=_caught_of(counted, is_by_hand=False),
+        fates=tuple(_fate(one) for one in looked_for),
     )
+
+
+def _caught(some: Sequence[MutantRecord]) -> Rate:
+    return exact(sum(one.caught_by is not None for one in some), len(some))
+
+
+def _caught_of(counted: Iterable[MutantRecord], *, is_by_hand: bool) -> Rate | None:
+    some = [one for one in counted if one.is_by_hand is is_by_hand]
+    return _caught(some) if some else None
+
+
+def _fate(one: MutantRecord) -> MutantFate:
+    caught_by = one.caught_by or f"survived: {one.reason or UNEXPLAINED}"
+    if one.is_stillborn:
+        caught_by = f"not counted, it fails at once on {one.caught_by}"
+    return MutantFate(name=one.name, maker="by hand" if one.is_by_hand else "by the tool", caught_by=caught_by)
 
 
 def shortfalls(recorded: Recorded, conditions: Iterable[str], scenarios: Iterable[str]) -> tuple[str, ...]:

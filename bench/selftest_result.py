@@ -124,12 +124,27 @@ class Injected(msgspec.Struct, frozen=True, kw_only=True):
     processes: int
 
 
+class MutantFate(msgspec.Struct, frozen=True, kw_only=True):
+    """One mutant: who made it, and the case that caught it, or why that counts for nothing, or nothing did."""
+
+    name: str
+    maker: str
+    caught_by: str
+
+
 class Mutants(msgspec.Struct, frozen=True, kw_only=True):
-    """Mutants of the catalog, looked for by the comparison of answers with what the contract expects."""
+    """Mutants of the catalog, looked for by the comparison of answers with what the contract expects.
+
+    `survivors` have no reason that is known; `by_tool` are those that a mutation tool made, some of which say
+    the same as the sound code.
+    """
 
     caught: Rate
     survivors: tuple[str, ...]
     state: State
+    by_hand: Rate | None = None
+    by_tool: Rate | None = None
+    fates: tuple[MutantFate, ...] = ()
 
 
 class SelfTestResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ def selftest_sections(result: SelfTestResult) -> tuple[Section, ...]:
     return (
         *(_gates(result, condition) for condition in conditions),
         *((_coverage(result.coverage),) if result.coverage else ()),
-        *((_mutants(result.mutants),) if result.mutants is not None else ()),
+        *((_mutants(result.mutants), _mutant_list(result.mutants)) if result.mutants is not None else ()),
         *((_noise(result.noise),) if result.noise else ()),
         *((_injected(result.injected),) if result.injected else ()),
         _conditions(result),
@@ -88,14 +88,28 @@ def _coverage(rows: tuple[Coverage, ...]) -> Section:
 
 def _mutants(mutants: Mutants) -> Section:
     survivors = tuple(f"Survived: {printable(name)}." for name in mutants.survivors)
+    made = (("by hand", mutants.by_hand), ("by the tool", mutants.by_tool), ("all", mutants.caught))
     return Section(
         "Mutants of the catalog",
-        ("caught", "state"),
-        (((_rate(mutants.caught),), (mutants.state.value,)),),
+        ("made", "caught", "state"),
+        tuple(
+            ((name,), (_rate(rate),), (mutants.state.value if name == "all" else "",))
+            for name, rate in made
+            if rate is not None
+        ),
         (
             *survivors,
             "Looked for by named cases and drawn trees, as `ckpt-bench compat` looks for differences.",
         ),
+    )
+
+
+def _mutant_list(mutants: Mutants) -> Section:
+    return Section(
+        "Each mutant and the case that caught it",
+        ("mutant", "made", "caught by"),
+        tuple(((printable(one.name),), (one.maker,), (printable(one.caught_by),)) for one in mutants.fates),
+        wordy=("mutant", "caught by"),
     )
 
 

@@ -130,6 +130,28 @@ def test_a_mutant_that_survives_is_named() -> None:
     assert (hole.state, hole.survivors, hole.caught.happened) == (State.FAILED, ("two",), 1)
 
 
+def test_a_survivor_of_the_tool_with_a_reason_is_no_hole_and_a_stillborn_one_counts_for_nothing() -> None:
+    def fate(name: str, caught_by: str | None, **more: Any) -> MutantRecord:
+        told: dict[str, Any] = {"lane": "mutants", "condition": "quiet", "scenario": "", "elapsed_s": 1.0}
+        return MutantRecord(name=name, caught_by=caught_by, at=BEGUN, **told, **more)
+
+    found = mutants(
+        [
+            fate("one", "a case"),
+            fate("two", None, is_by_hand=False, reason="says the same"),
+            fate("three", "its import", is_by_hand=False, is_stillborn=True),
+        ]
+    )
+    assert found is not None
+    assert (found.state, found.survivors, found.caught.of) == (State.HOLDS, (), 2)
+    assert (found.by_hand, found.by_tool) == (exact(1, 1), exact(0, 1))
+    assert [(one.maker, one.caught_by) for one in found.fates] == [
+        ("by hand", "a case"),
+        ("by the tool", "survived: says the same"),
+        ("by the tool", "not counted, it fails at once on its import"),
+    ]
+
+
 def test_what_was_not_run_has_a_row_that_says_so() -> None:
     quick = assess(Recorded(HEADER, [gate_of("equivalent")]), QUICK, {}, is_simulated=False)
     missing = [(row.change, row.fault) for row in quick.gates if row.state is State.UNMEASURED]
