@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.scenario import Contestant, Setting
     from bench.subject import Subject
     from bench.trees import Variant
+    from bench.worker import Answer
 
 EXPECTED = "expected"
 
@@ -74,7 +75,7 @@ def examine(setting: Setting, variant: Variant, measurement: Measurement) -> Agr
     }
     faults = dict(_missing(setting, variant, measurement, answers))
     for one in judged:
-        if one.subject is not None and (told := _unnamed(one.subject, measurement)):
+        if one.subject is not None and (told := _unnamed(one.subject, measurement.answers.get(one.name, ()))):
             faults.setdefault(one.name, (RowVerdict.OUTPUTS_DIFFER, told))
     comparisons = [comparison for group in with_expected.values() for comparison in group]
     # Only the expected answer tells who of two that differ is wrong.
@@ -116,9 +117,8 @@ def _told_fields(one: Contestant, listing: Listing) -> tuple[str, ...]:
     return tuple(name for name in one.fields if name != DISPLAY) if is_untold else one.fields
 
 
-def _unnamed(subject: Subject, measurement: Measurement) -> str:
+def _unnamed(subject: Subject, answers: Sequence[Answer]) -> str:
     """The fields that no record of somebody else's has, with what may be meant; empty where all are there."""
-    answers = measurement.answers.get(subject.name, ())
     return next((told for told in (lacking(subject, one) for one in answers) if told), "")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, Protocol
+from zlib import crc32
 
 from msgspec.structs import replace
 
@@ -44,11 +45,8 @@ def arms_of(
     """An arm for each contestant, its own files below `home`; the servers stand while the context is open."""
     with contextlib.ExitStack() as stack:
         arms = []
-        for number, one in enumerate(contestants):
-            # Named after what runs and not after who: two arms of one subject must be equal to the letter.
-            own = home / (
-                f"{one.target.rpartition(':')[2]}-{one.latency_ms}ms" if one.subject is None else f"{number}"
-            )
+        for one in contestants:
+            own = home / _folder(one)
             own.mkdir(parents=True, exist_ok=True)
             environment = isolated(own)
             if one.is_asking_wandb:
@@ -57,6 +55,13 @@ def arms_of(
             environment |= subject.environment
             arms.append(Arm(one.name, replace(subject, environment=environment)))
         yield arms
+
+
+def _folder(one: Contestant) -> str:
+    """Named after what runs and not after who: two arms of one subject must be equal to the letter."""
+    if one.subject is not None:
+        return f"{crc32(one.subject.name.encode()):08x}"
+    return f"{one.target.rpartition(':')[2]}-{one.latency_ms}ms"
 
 
 def isolated(home: Path) -> dict[str, str]:

@@ -78,6 +78,9 @@ class Sides:
         if self.reference is None:
             return (candidate, replace(candidate, name=AGAIN), replace(scenario.floor, name=YARDSTICK))
         reference = replace(candidate, name=REFERENCE, target=self.reference.target or candidate.target)
+        if (theirs := self.reference.subject) is not None:
+            fields = tuple(name for name in candidate.fields if name in theirs.fields)
+            reference = replace(reference, fields=fields, subject=theirs)
         return (candidate, reference, replace(reference, name=AGAIN))
 
     def of(self, arm: str) -> Side | None:

@@ -34,6 +34,7 @@ from bench.profile import ProfileError, difference, profile_of
 from bench.report import junit, markdown
 from bench.report.gate import gate_sections
 from bench.revision import commit_of, default_revision, implementation, revision, working_tree
+from bench.subject_options import add_subject_options, subjects_of
 from bench.targets import TargetsError, find_pyproject, read_targets
 from bench.trees import grow
 from bench.valgrind import find_cachegrind
@@ -68,9 +69,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a git revision, module:callable, or a baseline.json (default: where the working tree left "
         "origin/main, or main; the commit before it where nothing has been done since)",
     )
-    parser.add_argument(
-        "--path", type=Path, action="append", default=[], metavar="DIR", help="where module:callable is found"
-    )
+    add_subject_options(parser, is_named=False)
     parser.add_argument("--save-baseline", type=Path, metavar="FILE", help="measure, and store a baseline")
     parser.add_argument(
         "-k", dest="pattern", default="", help="only benchmarks with this in their name, or a glob"
@@ -188,7 +187,9 @@ def _sides(options: argparse.Namespace, project: Path, folder: Path) -> tuple[Si
             now = datetime.now(UTC)
             return candidate, load_baseline(path, candidate.runtime, now=now, is_known_commit=known)
         case "implementation":
-            return candidate, implementation(options.against, candidate, tuple(options.path))
+            options.subjects = [options.against]
+            (theirs,) = subjects_of(options)
+            return candidate, implementation(theirs, candidate)
         case _:
             name = options.against or default_revision(project)
             return candidate, revision(project, name, folder / "reference")

@@ -18,10 +18,14 @@ import tarfile
 import venv
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from bench.verdict_file import Cause, Refusal
+
+if TYPE_CHECKING:
+    from bench.subject import Subject
 
 DEFAULT_BRANCHES = ("origin/main", "main")
 _PATIENCE_S = 60.0
@@ -54,7 +58,8 @@ class Side:
     """One side of a comparison: its code, and what runs it.
 
     `home` is the folder that every callable has to come from, so that no other code passes for it; `None`
-    where anything that is found will do. `target` stands for the scenarios' own callables where it is given.
+    where anything that is found will do. `target` stands for the scenarios' own callables where it is given;
+    `subject` is somebody else's, with its names of fields and those that it is held to.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Side:
     runtime: Runtime
     search_path: tuple[str, ...] = ()
     target: str | None = None
+    subject: Subject | None = None
 
 
 def default_revision(project: Path) -> str:
@@ -127,17 +133,19 @@ def revision(project: Path, name: str, into: Path) -> Side:
     return _installed(text, commit, into / "code", into)
 
 
-def implementation(target: str, beside: Side, search_path: tuple[Path, ...]) -> Side:
-    """Another callable, run by the same interpreter as `beside` with folders of its own before the others."""
-    folders = tuple(str(folder.resolve()) for folder in search_path)
+def implementation(subject: Subject, beside: Side) -> Side:
+    """Another callable or command, run by the interpreter of `beside` unless it names one of its own."""
+    python = beside.python if subject.python == sys.executable else subject.python
     return replace(
         beside,
-        name=target,
+        name=subject.target,
         commit=None,
         home=None,
-        runtime=probe(beside.python, folders),
-        search_path=folders,
-        target=target,
+        python=python,
+        runtime=probe(python, subject.search_path),
+        search_path=subject.search_path,
+        target=subject.target,
+        subject=subject,
     )
 
 

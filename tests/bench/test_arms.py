@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.arms import arms_of, isolated, serve_wandb
@@ -67,3 +68,9 @@ def test_somebody_else_s_keeps_its_folders_and_what_it_was_given(tmp_path: Path)
         homes = [arm.subject.environment["HOME"] for arm in arms]
     assert len(set(homes)) == 2
     assert all(home.startswith(str(tmp_path)) for home in homes)
+
+
+def test_two_arms_of_somebody_else_s_are_the_same_subject(tmp_path: Path) -> None:
+    theirs = Contestant("reference", "a:build", subject=Subject("mine", "a:build"))
+    with arms_of((theirs, replace(theirs, name="reference-again")), (), tmp_path, serve_wandb) as arms:
+        assert arms[0].subject == arms[1].subject

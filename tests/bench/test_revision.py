@@ -17,6 +17,7 @@ from bench.revision import (
     revision,
     working_tree,
 )
+from bench.subject import Subject
 from bench.verdict_file import Cause, Refusal
 from tests.bench.gates import RUNTIME, SIDE
 from tests.bench.repositories import git
@@ -122,7 +123,9 @@ def test_another_version_of_a_dependency_before_the_others_is_seen(project: Path
     folder = tmp_path / "elsewhere" / "msgspec-0.1.dist-info"
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: msgspec\nVersion: 0.1\n", encoding="utf-8")
-    other = implementation("theirs:listing", candidate, (tmp_path / "elsewhere",))
+    other = implementation(
+        Subject("theirs", "theirs:listing", search_path=(str(tmp_path / "elsewhere"),)), candidate
+    )
     ((cause, told),) = differences(candidate.runtime, other.runtime)
     assert cause is Cause.DEPENDENCIES
     assert f"msgspec 0.1 (here {msgspec.__version__})" in told
@@ -135,5 +138,5 @@ def test_another_build_of_the_same_interpreter_is_another() -> None:
 
 def test_an_interpreter_that_does_not_answer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as refused:
-        implementation("a:b", replace(SIDE, python=str(tmp_path / "python")), ())
+        implementation(Subject("a:b", "a:b"), replace(SIDE, python=str(tmp_path / "python")))
     assert refused.value.cause is Cause.INTERPRETER
