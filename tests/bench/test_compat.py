@@ -16,6 +16,7 @@ from bench.compat import Request, both_ways, compat, smallest_of_each
 from bench.differences import Declared, KnownDifferences
 from bench.equality import Difference, Listing
 from bench.explanation import explanation
+from bench.rule_cases import rule_cases
 from bench.saved_failure import SWITCH
 from bench.subject import Subject
 from bench.trial import MOST_HANGS, Finding, Raised, Told, Trial, Witness
@@ -199,6 +200,15 @@ def test_a_missing_entry_hides_no_wrong_order() -> None:
     witness = Witness(V2, fields=("checkpoint_path",))
     found = {(one.path, one.field) for one in witness.differences(wrong, case, 0)}
     assert found == {("r/b.ckpt", "listed"), ("r/c.ckpt", "order")}
+
+
+def test_a_command_refuses_by_its_exit_code(tmp_path: Path) -> None:
+    failing = Witness(Subject("lines", "cmd:false {dir}"), fields=("checkpoint_path",))
+    with time_zone():
+        cases = {one.name: one for one in rule_cases()}
+    with Trial([failing], KnownDifferences(()), tmp_path) as trial:
+        assert trial.examine(cases["root/a file"]) is None
+        assert trial.examine(cases["root/missing"]) is not None
 
 
 def test_of_each_kind_of_finding_the_smallest_is_explained() -> None:
