@@ -154,7 +154,7 @@ def _add_instructions(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_gate(parser: argparse.ArgumentParser) -> None:
-    gate_cli.add_options(parser)
+    gate_cli.add_options(parser, seconds=_seconds)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.set_defaults(command=_gate)
     parser.add_argument(
@@ -199,7 +199,10 @@ def _seed(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    value = float(text.removesuffix("s"))
+    try:
+        value = float(text.removesuffix("s"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected seconds such as 90 or 90s, found {text!r}") from error
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"expected seconds above 0, found {text}")
     return value

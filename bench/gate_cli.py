@@ -56,8 +56,8 @@ BUDGET_S = 60.0
 QUICK_BUDGET_S = 10.0
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of the command, but for the formats that every command has."""
+def add_options(parser: argparse.ArgumentParser, *, seconds: Callable[[str], float]) -> None:
+    """The options of the command, but for the formats that every command has; the caller reads seconds."""
     parser.description = (
         "Compare the working tree's catalog with a reference, in alternation. The exit code is the verdict."
     )
@@ -75,7 +75,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "-k", dest="pattern", default="", help="only benchmarks with this in their name, or a glob"
     )
     parser.add_argument(
-        "--budget", type=_seconds, metavar="S", help=f"seconds a benchmark (default: {BUDGET_S:g})"
+        "--budget", type=seconds, metavar="S", help=f"seconds a benchmark (default: {BUDGET_S:g})"
     )
     parser.add_argument(
         "--margin", type=_margin, default=DEFAULT_MARGIN, help="a smaller change is none (default: 1%%)"
@@ -270,15 +270,11 @@ def _project(start: Path) -> Path:
     return project
 
 
-def _seconds(text: str) -> float:
-    value = float(text.removesuffix("s"))
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds above 0, found {text}")
-    return value
-
-
 def _margin(text: str) -> float:
-    value = float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+    try:
+        value = float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"expected a share such as 0.01 or 1%, found {text}")
     return value

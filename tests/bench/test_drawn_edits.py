@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,9 @@ def test_every_state_can_be_written(tmp_path: Path) -> None:
     with time_zone():
         for case in drawn_edits(15, seed=2):
             for number, plan in enumerate(case.plans):
-                write_plan(plan, tmp_path / case.name / str(number))
+                root = tmp_path / case.name / str(number)
+                write_plan(plan, root)
+                assert all(os.path.lexists(root / path) for path in plan.nodes)
 
 
 def test_a_finding_is_reduced_to_the_edit_that_it_needs() -> None:

@@ -116,3 +116,10 @@ def test_a_published_result_is_shown_again_with_its_exit_code(
     assert "not as it should be" in (tmp_path / REPORT).read_text(encoding="utf-8")
     assert main(["report", str(tmp_path / RESULT)]) == 1
     assert "the gate does not do here what it promises" in capsys.readouterr().out
+
+
+def test_a_budget_that_is_no_time_is_refused_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("selftest", "gate", "reproduce"):
+        with pytest.raises(SystemExit):
+            main([command, "--budget", "x"])
+        assert "expected seconds such as 90 or 90s, found 'x'" in capsys.readouterr().err
