@@ -102,12 +102,12 @@ class SelfTestRequest:
 
 _WEIGHTS: Final = (
     (Kind.WEIGH, 0.0, 15.0, 0.03),
-    (Kind.RECORD, 0.0, BLOCK_BUDGET_S, 0.18),
+    (Kind.RECORD, 0.0, BLOCK_BUDGET_S, 0.24),
     (Kind.SAME, 0.0, SAME_BUDGET_S, 0.42),
-    (Kind.CHANGED, 0.05, GATE_BUDGET_S, 0.15),
-    (Kind.CHANGED, 0.03, GATE_BUDGET_S, 0.15),
-    (Kind.CHANGED, 0.1, GATE_BUDGET_S, 0.04),
-    (Kind.WRONG, 0.0, WRONG_BUDGET_S, 0.03),
+    (Kind.CHANGED, 0.05, GATE_BUDGET_S, 0.13),
+    (Kind.CHANGED, 0.03, GATE_BUDGET_S, 0.13),
+    (Kind.CHANGED, 0.1, GATE_BUDGET_S, 0.03),
+    (Kind.WRONG, 0.0, WRONG_BUDGET_S, 0.02),
 )
 """Kinds of steps of a full self-test: change, the most that a step takes, and the share of the time."""
 

@@ -114,6 +114,15 @@ def test_coverage_at_a_fixed_number_has_to_lie_between_94_and_96_percent(
     assert {(row.rate.happened, row.rate.of, row.state) for row in found} == {(held, 4000, state)}
 
 
+@pytest.mark.parametrize(("held", "state"), [(3800, State.HOLDS), (3700, State.FAILED), (3900, State.NOISY)])
+def test_wide_intervals_are_no_failure_in_more_noise_than_is_promised_for(
+    monkeypatch: pytest.MonkeyPatch, held: int, state: State
+) -> None:
+    monkeypatch.setattr(selftest_resampled, "coverage", lambda *_args, count, **_: Rate(held, count))
+    found = covered(changed(NOISE, between_sd=0.021), GROUPS, np.random.default_rng(0))
+    assert {row.state for row in found} == {state}
+
+
 def test_resampled_gates_are_those_of_the_gates_own_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selftest_resampled, "SIMULATED_SAME", 20)
     monkeypatch.setattr(selftest_resampled, "SIMULATED_CHANGED", 20)
