@@ -16,23 +16,24 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace as with_changes
 
-from bench.baseline import Baseline, machine_of, removed, stored
+from bench.baseline import Baseline, removed, stored
 from bench.gate_case import Case, Pairs, Sides
+from bench.gate_comparison import Comparison, comparisons_of
 from bench.gate_growth import EXPERIMENTS, NOTHING_TO_GROW_BESIDE, growths
 from bench.gate_instructions import instruction_reasons
+from bench.gate_record import is_storing, judged, reason_of, unjudged
 from bench.gate_request import tree_of
 from bench.gate_targets import outcomes, reasons
 from bench.outcome import left_out
-from bench.result import Interval
-from bench.revision import Side, differences
+from bench.revision import Side
 from bench.sampling import LEAST_GROUPS
 from bench.scenario import SCENARIOS
 from bench.statistics import group_values
-from bench.verdict import ExitCode, Verdict
+from bench.verdict import ExitCode
 from bench.verdict_file import Benchmark, Cause, GateResult, Reason, Refusal, code_of, concluded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from bench.environment import Environment
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
     from bench.gate_request import GateRequest
     from bench.sampling import Final
     from bench.trees import GrownTree
-
-STORED = "stored"
-"""What is said of a benchmark that was measured for a baseline, and compared with itself alone."""
 
 BASELINE_GROUPS = 48
 """How many groups a stored baseline has, if its budget affords them: two looks and a confirmation."""
@@ -108,13 +106,13 @@ class _Gate:
 
     def _measured(self) -> None:
         request = self._request
-        candidate, reference = self._with.sides()
-        self._note_sides(candidate, reference)
+        candidate, references = self._with.sides()
+        comparisons = self._noted_sides(candidate, references)
         with ExitStack() as stack:
             spec = replace(request.spec, sidecar_share=1.0)
             tree = stack.enter_context(self._with.grow(spec, request.trees_dir, keep=False))
-            self._note_environment(self._with.environment(request.trees_dir), reference)
-            cases = list(self._cases(tree, candidate, reference, stack, self._with.home))
+            self._note_environment(self._with.environment(request.trees_dir), comparisons)
+            cases = [case for one in comparisons for case in self._cases(tree, one, stack, self._with.home)]
             if not cases:
                 self._reasons += [] if self._reasons else [self._nothing_chosen()]
                 return
@@ -131,49 +129,36 @@ class _Gate:
             self._targets(cases)
             self._instructions(cases)
             if request.is_growing:
-                self._growths(candidate, reference, stack)
-            if reference is None and not self._reasons:
+                self._growths(comparisons, stack)
+            if not references and not self._reasons:
                 self._with.keep_baseline(candidate, cases)
 
-    def _note_sides(self, candidate: Side, reference: Side | Baseline | None) -> None:
+    def _noted_sides(self, candidate: Side, references: Sequence[Side | Baseline]) -> tuple[Comparison, ...]:
+        """The comparisons to be made, after what is compared is noted; raises Refusal for what cannot be."""
         named = with_changes(self._result, candidate=candidate.name, candidate_commit=candidate.commit)
-        if isinstance(reference, Side):
-            named = with_changes(named, reference=reference.name, reference_commit=reference.commit)
-            for cause, told in differences(candidate.runtime, reference.runtime):
-                raise Refusal(cause, told)
-            self._notes.append("both sides: the same interpreter and the same versions of every dependency")
-        elif isinstance(reference, Baseline):
-            name = f"baseline of {reference.made_at}, commit {reference.commit[:12]}"
-            named = with_changes(named, reference=name, reference_commit=reference.commit)
-            self._reasons += removed(reference, SCENARIOS, self._request.is_chosen)
-        else:
-            named = with_changes(named, reference="itself, to be stored as a baseline")
-        self._result = named
+        alone = [Comparison(candidate, one) for one in references or (None,)]
+        self._result = with_changes(named, references=tuple(one.told for one in alone))
+        comparisons = comparisons_of(candidate, references)
+        for one in comparisons:
+            if isinstance(one.reference, Baseline):
+                gone = removed(one.reference, SCENARIOS, self._request.is_chosen)
+                self._reasons += (with_changes(reason, about=one.name_of(reason.about)) for reason in gone)
+        return comparisons
 
-    def _note_environment(self, environment: Environment, reference: Side | Baseline | None) -> None:
+    def _note_environment(self, environment: Environment, comparisons: Sequence[Comparison]) -> None:
         self._result = with_changes(self._result, environment=msgspec.to_builtins(environment))
-        if isinstance(reference, Baseline) and reference.machine != machine_of(environment):
-            told = ", ".join(f"{name} {value}" for name, value in reference.machine.items())
-            self._notes.append(
-                f"the baseline was made on another machine ({told}): ratios to the yardstick are compared, "
-                "which may differ between machines by more than the margin"
-            )
+        self._notes += (note for one in comparisons for note in one.notes(environment))
 
-    def _cases(
-        self,
-        tree: GrownTree,
-        candidate: Side,
-        reference: Side | Baseline | None,
-        stack: ExitStack,
-        home: Path,
-    ) -> Iterator[Case]:
-        sides = Sides(candidate, reference if isinstance(reference, Side) else None)
-        for setting, scenario in self._request.scenarios():
+    def _cases(self, tree: GrownTree, comparison: Comparison, stack: ExitStack, home: Path) -> Iterator[Case]:
+        reference = comparison.reference
+        sides = Sides(comparison.candidate, reference if isinstance(reference, Side) else None)
+        for setting, scenario in self._request.scenarios(is_any_callable=comparison.is_any_callable):
+            name = comparison.name_of(scenario.name)
             if setting.is_cold and not self._with.is_cold_possible(tree.root):
                 if self._request.pattern:
                     told = "expected files that can be made cold, found none; use another file system"
-                    self._reasons.append(Reason(Cause.UNKNOWN_COLD, scenario.name, told))
-                self._notes.append(f"{scenario.name}: not measured, as files cannot be made cold here")
+                    self._reasons.append(Reason(Cause.UNKNOWN_COLD, name, told))
+                self._notes.append(f"{name}: not measured, as files cannot be made cold here")
                 continue
             groups = None
             if isinstance(reference, Baseline):
@@ -181,11 +166,13 @@ class _Gate:
                     target = scenario.candidate.target
                     groups = stored(reference, scenario.name, target, tree_of(self._request))
                 except Refusal as refusal:
-                    self._reasons.append(refusal.reason(scenario.name))
+                    self._reasons.append(refusal.reason(name))
                     continue
             contestants = sides.contestants(scenario)
-            arms = sides.arms(contestants, tree, home / scenario.name, self._with.serve)
+            folder = home / str(comparison.number) / scenario.name
+            arms = sides.arms(contestants, tree, folder, self._with.serve)
             yield Case(
+                name=name,
                 setting=setting,
                 scenario=scenario,
                 sides=sides,
@@ -194,6 +181,7 @@ class _Gate:
                 contestants=contestants,
                 measure=self._with.measure,
                 rng=self._rng,
+                against=comparison.number,
                 stored=groups,
             )
 
@@ -225,7 +213,7 @@ class _Gate:
         finals = family.finals()
         for case in cases:
             # Whoever compares with it later can look no further than at what is stored.
-            if self._is_storing(case) and case.name in finals:
+            if is_storing(case) and case.name in finals:
                 left_s = budget_s - case.elapsed_s
                 self._drawn(case, BASELINE_GROUPS - finals[case.name].groups, left_s)
         return finals
@@ -240,65 +228,28 @@ class _Gate:
             self._reasons += case.reasons()
             return None
 
-    @staticmethod
-    def _is_storing(case: Case) -> bool:
-        return case.sides.reference is None and case.stored is None
-
     def _benchmark(self, case: Case, final: Final | None) -> Benchmark:
         """One benchmark's record; its reasons not to pass are noted."""
-        named = Benchmark(
-            name=case.name,
-            title=case.scenario.title,
-            tree=case.tree.name,
-            cache_state=case.setting.cache_state,
-            candidate=case.contestants[0].target,
-            reference=case.contestants[1].target,
-            elapsed_s=case.elapsed_s,
-            needs=case.needs(),
-        )
         if final is None:
             about = [one for one in self._reasons if one.about == case.name]
             if not about:
                 about = [Reason(Cause.UNFINISHED, case.name, "expected a verdict, found none")]
                 self._reasons += about
-            return with_changes(named, verdict=about[0].cause.value)
-        reason = self._reason(case, final)
+            return with_changes(unjudged(case), verdict=about[0].cause.value)
+        reason = reason_of(case, final)
         if reason is not None:
             self._reasons.append(reason)
-        is_slower = final.verdict is Verdict.SLOWER
-        said = STORED if self._is_storing(case) else final.verdict.value
-        return with_changes(
-            named,
-            verdict=said if reason is None else reason.cause.value,
-            ratio=None if final.ratio is None else _interval(final),
-            noise_floor=final.noise_floor,
-            smallest_detectable=final.smallest_detectable,
-            groups=final.groups,
-            remarks=() if said == STORED else (f"{final.reason}; {final.groups} groups, {final.looks} looks",),
-            profile=self._with.profile(case) if is_slower and case.sides.reference is not None else "",
-        )
-
-    def _reason(self, case: Case, final: Final) -> Reason | None:
-        if final.groups < LEAST_GROUPS or final.ratio is None or final.noise_floor is None:
-            told = f"expected at least {LEAST_GROUPS} groups of processes, found {final.groups}; {final.reason}"
-            return Reason(Cause.TOO_FEW_SAMPLES, case.name, told)
-        if self._is_storing(case):
-            return None  # A baseline is being made: there is nothing to be slower than.
-        match final.verdict:
-            case Verdict.SLOWER:
-                return Reason(Cause.SLOWER, case.name, f"{_told(final)}; {final.reason}")
-            case Verdict.FASTER | Verdict.EQUIVALENT:
-                return None
-            case _:
-                return Reason(Cause.UNCLEAR, case.name, f"{_told(final)}; {final.reason}")
+        return judged(case, final, reason, self._with.profile)
 
     def _targets(self, cases: list[Case]) -> None:
         """Hold every case whose answers are right against the targets that speak of it."""
-        judged = []
-        for case in cases:
-            judged += outcomes(case, self._request.targets, self._with.home, self._with.serve)
-        self._reasons += reasons(judged)
-        targets = (*judged, *left_out(self._request.targets, judged))
+        held = []
+        # A target speaks of the candidate alone: it is judged once, whatever the number of references.
+        once = {case.scenario.name: case for case in reversed(cases)}
+        for case in reversed(once.values()):
+            held += outcomes(case, self._request.targets, self._with.home, self._with.serve)
+        self._reasons += reasons(held)
+        targets = (*held, *left_out(self._request.targets, held))
         self._result = with_changes(self._result, targets=targets)
 
     def _instructions(self, cases: list[Case]) -> None:
@@ -324,35 +275,25 @@ class _Gate:
         if asked == "gate":
             self._reasons += instruction_reasons(counts)
 
-    def _growths(self, candidate: Side, reference: Side | Baseline | None, stack: ExitStack) -> None:
+    def _growths(self, comparisons: Sequence[Comparison], stack: ExitStack) -> None:
         """Compare how times grow over trees of several sizes, and note it at each benchmark."""
-        if not isinstance(reference, Side):
-            self._reasons.append(NOTHING_TO_GROW_BESIDE)
-            return
+        growing = [one for one in comparisons if isinstance(one.reference, Side)]
+        for one in comparisons:
+            if one not in growing:
+                about = one.name_of("growth")
+                self._reasons.append(Reason(Cause.NO_REFERENCE, about, NOTHING_TO_GROW_BESIDE))
         by_name: dict[str, dict[int, Case]] = {}
         for experiments in EXPERIMENTS:
             spec = replace(self._request.spec, experiments=experiments, sidecar_share=1.0)
             tree = stack.enter_context(self._with.grow(spec, self._request.trees_dir, keep=False))
             home = self._with.home / f"growth-{experiments}"
-            for case in self._cases(tree, candidate, reference, stack, home):
+            for case in (case for one in growing for case in self._cases(tree, one, stack, home)):
                 listed = tree.with_sidecars(case.setting.sidecar_share).listed
                 by_name.setdefault(case.name, {})[listed] = case
         found, speaking_against = growths(by_name, self._request.budget_s, self._rng, self._with.say)
         self._reasons += speaking_against
         benchmarks = tuple(with_changes(one, growth=found.get(one.name)) for one in self._result.benchmarks)
         self._result = with_changes(self._result, benchmarks=benchmarks)
-
-
-def _interval(final: Final) -> Interval | None:
-    ratio = final.ratio
-    return None if ratio is None else Interval(estimate=ratio.estimate, low=ratio.low, high=ratio.high)
-
-
-def _told(final: Final) -> str:
-    ratio = final.ratio
-    if ratio is None:
-        return "no ratio"
-    return f"{ratio.estimate:.4f} times the reference ({ratio.low:.4f}-{ratio.high:.4f})"
 
 
 def _disk(error: OSError) -> Reason:

@@ -116,8 +116,13 @@ class Sides:
 
 @dataclass(slots=True)
 class Case:
-    """One scenario of a gate. `draw` measures more of it; `reasons` tells what speaks against what was seen."""
+    """One scenario of a gate, beside one reference.
 
+    `draw` measures more of it; `reasons` tells what speaks against what was seen. `against` is the reference's
+    number in the gate.
+    """
+
+    name: str
     setting: Setting
     scenario: Scenario
     sides: Sides
@@ -126,16 +131,12 @@ class Case:
     contestants: tuple[Contestant, ...]
     measure: Measure
     rng: random.Random
+    against: int = 0
     stored: Groups | None = None
     measurement: Measurement | None = None
     elapsed_s: float = 0.0
     weighed: dict[str, Resources] = field(default_factory=dict)
     _written: list[str] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """The benchmark's name: its scenario's."""
-        return self.scenario.name
 
     @property
     def arm(self) -> Arm:

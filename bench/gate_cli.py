@@ -66,7 +66,10 @@ def add_options(parser: argparse.ArgumentParser, *, seconds: Callable[[str], flo
     parser.add_argument(
         "--against",
         metavar="REFERENCE",
-        help="a git revision, module:callable, or a baseline.json (default: where the working tree left "
+        action="append",
+        default=[],
+        help="a git revision, module:callable or 'cmd:program {dir}' (name=... names it), or a baseline.json; "
+        "given several times it is one gate with one verdict (default: where the working tree left "
         "origin/main, or main; the commit before it where nothing has been done since)",
     )
     add_subject_options(parser, is_named=False)
@@ -112,10 +115,10 @@ def run(options: argparse.Namespace, output: Path, say: Callable[[str], None]) -
         seed=options.seed,
         is_quick=options.quick,
         is_growing=options.growth,
-        is_any_callable=_kind(options.against) == "implementation",
         instructions=options.instructions,
     )
-    for line in announcement(request):
+    are_any_callables = [_kind(one) == "implementation" for one in options.against] or [False]
+    for line in announcement(request, are_any_callables):
         say(line)
     with tempfile.TemporaryDirectory(prefix="ckpt-bench-gate-") as folder:
         return gate(request, _collaborators(options, request, project, output, Path(folder), say))
@@ -176,30 +179,32 @@ def _collaborators(
     )
 
 
-def _sides(options: argparse.Namespace, project: Path, folder: Path) -> tuple[Side, Side | Baseline | None]:
+def _sides(options: argparse.Namespace, project: Path, folder: Path) -> tuple[Side, list[Side | Baseline]]:
     candidate = working_tree(project, folder / "candidate")
     if options.save_baseline:
-        return candidate, None
-    match _kind(options.against):
-        case "baseline":
-            known = partial(_is_known, project)
-            path = Path(options.against)
-            now = datetime.now(UTC)
-            return candidate, load_baseline(path, candidate.runtime, now=now, is_known_commit=known)
-        case "implementation":
-            options.subjects = [options.against]
-            (theirs,) = subjects_of(options)
-            return candidate, implementation(theirs, candidate)
-        case _:
-            name = options.against or default_revision(project)
-            return candidate, revision(project, name, folder / "reference")
+        return candidate, []
+    options.subjects = [text for text in options.against if _kind(text) == "implementation"]
+    theirs = iter(subjects_of(options))
+    references: list[Side | Baseline] = []
+    for number, text in enumerate(options.against or [default_revision(project)]):
+        match _kind(text):
+            case "baseline":
+                known = partial(_is_known, project)
+                now = datetime.now(UTC)
+                references.append(load_baseline(Path(text), candidate.runtime, now=now, is_known_commit=known))
+            case "implementation":
+                references.append(implementation(next(theirs), candidate))
+            case _:
+                # As long a name as the candidate's: no side is favoured by the length of its search path.
+                references.append(revision(project, text, folder / f"against{number:02d}"))
+    return candidate, references
 
 
-def _kind(against: str | None) -> str:
+def _kind(against: str) -> str:
     """What a reference is: no name of a revision holds a colon."""
-    if against is not None and against.endswith(".json"):
+    if against.endswith(".json"):
         return "baseline"
-    return "implementation" if against is not None and ":" in against else "revision"
+    return "implementation" if ":" in against else "revision"
 
 
 def _is_known(project: Path, commit: str) -> bool:

@@ -31,9 +31,12 @@ class Decide(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Collaborators:
-    """Whatever a gate works with; `sides` sets the code aside that is to be measured, and may raise Refusal."""
+    """Whatever a gate works with; `sides` sets the code aside that is to be measured, and may raise Refusal.
 
-    sides: Callable[[], tuple[Side, Side | Baseline | None]]
+    It tells the candidate, and all that it is compared with; with nothing, a baseline is made.
+    """
+
+    sides: Callable[[], tuple[Side, Sequence[Side | Baseline]]]
     grow: Grow
     measure: Measure
     weigh: Weigh

@@ -27,10 +27,8 @@ PASSES = 2
 """In so many passes over all sizes, each in random order: what drifts does not look like growth."""
 
 
-NOTHING_TO_GROW_BESIDE = Reason(
-    Cause.NO_REFERENCE,
-    "growth",
-    "expected a revision or an implementation to compare growth with, found none; name one with --against",
+NOTHING_TO_GROW_BESIDE = (
+    "expected a revision or an implementation to compare growth with, found none; name one with --against"
 )
 
 

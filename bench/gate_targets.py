@@ -44,7 +44,7 @@ def outcomes(case: Case, targets: Iterable[Target], home: Path, serve: Serve) ->
     in alternation. Nothing is measured of a case whose answers or times do not count.
     """
     listed = case.tree.with_sidecars(case.setting.sidecar_share).listed
-    chosen = [target for target in targets if target.is_for(case.name, listed)]
+    chosen = [target for target in targets if target.is_for(case.scenario.name, listed)]
     verdict = _VERDICTS.get(code_of(case.reasons()), RowVerdict.NOTHING_MEASURED)
     is_void = verdict is not RowVerdict.HOLDS
     row = _row(case, listed, verdict)
@@ -89,7 +89,7 @@ def _ratio(case: Case, target: Target, home: Path, serve: Serve) -> Interval | N
 
 def _row(case: Case, listed: int, verdict: RowVerdict) -> Row:
     return Row(
-        scenario=case.name,
+        scenario=case.scenario.name,
         title=case.scenario.title,
         setting=case.setting.name,
         tree=case.tree.name,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bench.result import Result, Row
     from bench.run import RunResult
-    from bench.verdict_file import Benchmark, GateResult
+    from bench.verdict_file import Benchmark, ComparedWith, GateResult
 
 _LEGACY_FILE = Path(__file__).parent.parent / "catalog" / "legacy.py"
 _MACHINE = ("cpu_model", "logical_cores", "memory_bytes", "kernel", "architecture")
@@ -34,13 +34,12 @@ _VOID = {RowVerdict.OUTPUTS_DIFFER, RowVerdict.NOTHING_MEASURED}
 
 def gate_entry(result: GateResult, project: Path) -> Entry:
     """A gate's comparisons; none of those whose answers were wrong, or that were made for a baseline."""
-    name = f"commit {result.reference_commit}" if _is_revision(result) else result.reference
     ratios = tuple(
         Ratio(
-            scenario=one.name,
+            scenario=one.scenario,
             tree=_canonical({**result.tree, "cache": one.cache_state}),
             subject=one.candidate,
-            reference=name,
+            reference=_named(result.references[one.against]),
             value=one.ratio,
             verdict=one.verdict,
         )
@@ -107,8 +106,9 @@ def ancestors_of_head(project: Path) -> frozenset[str] | None:
     return None if told is None else frozenset(told.split())
 
 
-def _is_revision(result: GateResult) -> bool:
-    return result.reference_commit is not None and not result.reference.startswith("baseline ")
+def _named(reference: ComparedWith) -> str:
+    is_revision = reference.commit is not None and not reference.is_stored
+    return f"commit {reference.commit}" if is_revision else reference.name
 
 
 def _is_compared(one: Benchmark) -> bool:

@@ -61,7 +61,7 @@ class SelfTestGate(GateRequest):
         """The tree that stands."""
         return self.tree
 
-    def scenarios(self) -> tuple[tuple[Setting, Scenario], ...]:
+    def scenarios(self, *, is_any_callable: bool = False) -> tuple[tuple[Setting, Scenario], ...]:  # noqa: ARG002 - it is one whoever asks
         """The one scenario."""
         return (_setting(self.candidate),)
 
@@ -114,7 +114,7 @@ class Ground:
             tree=self.trees[step.scenario].spec,
             candidate=candidate,
         )
-        sides = (self._side(step, "candidate"), self._side(step, "reference", reference))
+        sides = (self._side(step, "candidate"), (self._side(step, "reference", reference),))
         try:
             return gate(request, self._collaborators(step, sides, home))
         finally:
@@ -132,6 +132,7 @@ class Ground:
         home = self.home / "record"
         with sides.arms(contestants, tree, home, self.serve) as arms:
             case = Case(
+                name=scenario.name,
                 setting=setting,
                 scenario=scenario,
                 sides=sides,
@@ -193,7 +194,7 @@ class Ground:
             target=target,
         )
 
-    def _collaborators(self, step: Step, sides: tuple[Side, Side], home: Path) -> Collaborators:
+    def _collaborators(self, step: Step, sides: tuple[Side, tuple[Side]], home: Path) -> Collaborators:
         return Collaborators(
             sides=lambda: sides,
             grow=lambda _spec, _parent, *, keep: contextlib.nullcontext(self.trees[step.scenario]),  # noqa: ARG005

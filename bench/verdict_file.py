@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 KIND = "gate"
 
 
@@ -137,20 +137,31 @@ class GrowthFound(msgspec.Struct, frozen=True, kw_only=True):
     difference: Interval
 
 
-class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
-    """One scenario's verdict; `ratio` is candidate to reference, above 1 is slower.
+class ComparedWith(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gate's candidate was compared with; `commit` is None where the reference is of no revision."""
 
-    `noise_floor` is the change that the same code on both sides may have shown, `smallest_detectable` the
-    smallest one that this run would have told from none, both as shares. `instructions` is the second
-    witness, where it was asked for.
+    name: str
+    commit: str | None = None
+    is_stored: bool = False
+
+
+class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
+    """One scenario's verdict beside one reference; `ratio` is candidate to reference, above 1 is slower.
+
+    `name` is the scenario's, and names the reference too where the gate has several; `against` is its number
+    among the result's references. `noise_floor` is the change that the same code on both sides may have shown,
+    `smallest_detectable` the smallest one that this run would have told from none, both as shares.
+    `instructions` is the second witness, where it was asked for.
     """
 
     name: str
+    scenario: str
     title: str
     tree: str
     cache_state: str
     candidate: str
     reference: str
+    against: int = 0
     verdict: str = Cause.UNFINISHED.value
     ratio: Interval | None = None
     noise_floor: float | None = None
@@ -175,8 +186,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     started_at: str
     candidate: str = ""
     candidate_commit: str | None = None
-    reference: str = ""
-    reference_commit: str | None = None
+    references: tuple[ComparedWith, ...] = ()
     margin: float
     seed: int
     budget_s: float

@@ -38,8 +38,7 @@ def _compared(result: GateResult) -> Section:
         ("benchmark", "state", "x reference", "noise floor", "smallest seen", "verdict"),
         tuple(_row(one) for one in result.benchmarks),
         (
-            f"Candidate: {printable(result.candidate) or NONE}. "
-            f"Reference: {printable(result.reference) or NONE}.",
+            f"Candidate: {printable(result.candidate) or NONE}. {_references(result)}",
             f"x reference: the candidate's time over the reference's, in pairs, and its 95 % interval. "
             f"Margin {result.margin:.2%}: slower is an interval above it, faster one below it, equivalent one "
             "within it, and all else is inconclusive.",
@@ -49,6 +48,11 @@ def _compared(result: GateResult) -> Section:
         ),
         wordy=("verdict",),
     )
+
+
+def _references(result: GateResult) -> str:
+    names = [printable(one.name) for one in result.references]
+    return f"Reference{'s' if len(names) > 1 else ''}: {'; '.join(names) or NONE}."
 
 
 def _row(one: Benchmark) -> tuple[Cell, ...]:

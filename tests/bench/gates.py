@@ -124,7 +124,7 @@ class World:
     """Collaborators of a gate that note what is published; the fields are what may go wrong."""
 
     folder: Path
-    reference: Side | Baseline | None = REFERENCE_SIDE
+    references: tuple[Side | Baseline, ...] = (REFERENCE_SIDE,)
     sides_error: BaseException | None = None
     answers: dict[str, Answer] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
@@ -193,10 +193,10 @@ class World:
         rng.random()
         return {arm.name: self.weighed for arm in arms}
 
-    def _sides(self) -> tuple[Side, Side | Baseline | None]:
+    def _sides(self) -> tuple[Side, tuple[Side | Baseline, ...]]:
         if self.sides_error is not None:
             raise self.sides_error
-        return SIDE, self.reference
+        return SIDE, self.references
 
     @contextlib.contextmanager
     def _grow(self, spec: TreeSpec, _parent: Path, *, keep: bool) -> Iterator[StandInTree]:
@@ -248,7 +248,7 @@ class World:
         )
 
     def _group(self, names: tuple[str, ...], number: int, checkpoints: int) -> Group:
-        there = isinstance(self.reference, Side)
+        there = REFERENCE in names
         again = "/code/reference/catalog/subjects.py" if there else f"{HOME}/catalog/subjects.py"
         origins = {CANDIDATE: f"{HOME}/catalog/subjects.py", REFERENCE: again, AGAIN: again} | self.origins
         loaded = {

@@ -75,6 +75,7 @@ def result_of(verdict: str, elapsed_s: float) -> GateResult:
     reasons = () if is_passed else (Reason(causes.get(verdict) or Cause(verdict), "first-load", "as told"),)
     benchmark = Benchmark(
         name="first-load",
+        scenario="first-load",
         title="",
         tree="",
         cache_state="warm",

@@ -58,7 +58,7 @@ def test_patterns_choose_by_part_of_a_name_or_glob() -> None:
 
 
 def test_a_callable_of_somebody_is_compared_with_first_loads_alone() -> None:
-    chosen = names(is_any_callable=True)
+    chosen = [scenario.name for _, scenario in request().scenarios(is_any_callable=True)]
     assert chosen
     assert all(SCENARIOS[name].candidate == V2 for name in chosen)
 
@@ -67,6 +67,12 @@ def test_the_total_is_stated_before_anything_is_run() -> None:
     told = " ".join(announcement(request(pattern="remembered", budget_s=20.0)))
     assert "Measures remembered, remembered-index on 50 checkpoints" in told
     assert "20 s a benchmark, at most 40 s in all" in told
+
+
+def test_the_total_is_that_of_all_references() -> None:
+    told = " ".join(announcement(request(pattern="remembered", budget_s=20.0), [False, True, False]))
+    assert "on 50 checkpoints, beside each of 3 references" in told
+    assert "at most 80 s in all" in told
 
 
 class Watching(World):
@@ -89,7 +95,8 @@ def test_two_sides_and_one_of_them_twice_share_no_files(tmp_path: Path) -> None:
     homes = [subjects[name].environment["HOME"] for name in (CANDIDATE, REFERENCE)]
     assert homes[0] != homes[1]
     assert len(homes[0]) == len(homes[1])
-    assert (result.candidate_commit, result.reference_commit) == ("aaa", "bbb")
+    assert result.candidate_commit == "aaa"
+    assert [one.commit for one in result.references] == ["bbb"]
 
 
 def test_the_family_is_given_the_budgets_and_the_margin(tmp_path: Path) -> None:
@@ -170,7 +177,7 @@ def test_a_baseline_is_compared_by_ratios_to_its_yardstick(tmp_path: Path) -> No
     # Then five times the yardstick, now ten times: as logarithms log 2, whatever a machine takes.
     world = Watching(
         tmp_path,
-        reference=baseline(benchmark("sidecars-warm", groups=(((5e9, 1e9),),) * 16)),
+        references=(baseline(benchmark("sidecars-warm", groups=(((5e9, 1e9),),) * 16)),),
         elapsed_by_arm={YARDSTICK: 100_000},
         decide=lambda chosen, **_: Keeping(chosen, {}, 16),
     )
@@ -179,7 +186,7 @@ def test_a_baseline_is_compared_by_ratios_to_its_yardstick(tmp_path: Path) -> No
     ((values, again),) = seen
     assert values == pytest.approx([0.693] * 16, abs=1e-3)
     assert again == pytest.approx([0.0] * 16)
-    assert (result.exit_code, result.reference_commit) == (0, "bbb")
+    assert (result.exit_code, result.references[0].commit) == (0, "bbb")
 
 
 def test_beside_a_baseline_the_noise_floor_has_the_noise_of_the_yardstick(tmp_path: Path) -> None:
@@ -198,7 +205,7 @@ def test_beside_a_baseline_the_noise_floor_has_the_noise_of_the_yardstick(tmp_pa
 
     Wavering(
         tmp_path,
-        reference=baseline(benchmark("sidecars-warm", groups=(((5e9, 1e9),),) * 16)),
+        references=(baseline(benchmark("sidecars-warm", groups=(((5e9, 1e9),),) * 16)),),
         decide=lambda chosen, **_: Keeping(chosen, {}, 16),
         rounds=1,
     ).run()
@@ -208,7 +215,7 @@ def test_beside_a_baseline_the_noise_floor_has_the_noise_of_the_yardstick(tmp_pa
 
 def test_a_baseline_of_another_machine_is_noted(tmp_path: Path) -> None:
     world = World(
-        tmp_path, reference=baseline(benchmark("sidecars-warm")), machine={"cpu_model": "a slower one"}
+        tmp_path, references=(baseline(benchmark("sidecars-warm")),), machine={"cpu_model": "a slower one"}
     )
     result = world.run()
     assert result.exit_code == 0
@@ -216,13 +223,13 @@ def test_a_baseline_of_another_machine_is_noted(tmp_path: Path) -> None:
 
 
 def test_a_baseline_is_stored_only_of_what_is_right(tmp_path: Path) -> None:
-    good = World(tmp_path, reference=None)
+    good = World(tmp_path, references=())
     result = good.run()
     assert (result.exit_code, result.benchmarks[0].verdict) == (0, "stored")
     ((case,),) = good.stored
     assert isinstance(case, Case)
     assert len(case.own_groups()) == 16 + 16  # what its verdict took, and once more to be kept
-    bad = World(tmp_path, reference=None, written="index.json")
+    bad = World(tmp_path, references=(), written="index.json")
     assert bad.run().exit_code == 3
     assert bad.stored == []
 
@@ -335,11 +342,12 @@ def test_options_that_make_no_sense_are_refused(option: list[str], capsys: pytes
 @pytest.mark.parametrize(
     ("against", "kind"),
     [
-        (None, "revision"),
+        ("v2", "revision"),
+        ("mine=cmd:list {dir}", "implementation"),
         ("origin/main", "revision"),
         ("theirs:listing", "implementation"),
         ("b.json", "baseline"),
     ],
 )
-def test_what_a_reference_is_shows_in_its_form(against: str | None, kind: str) -> None:
+def test_what_a_reference_is_shows_in_its_form(against: str, kind: str) -> None:
     assert gate_cli._kind(against) == kind

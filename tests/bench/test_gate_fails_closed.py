@@ -102,43 +102,43 @@ def _no_benchmark_is_chosen(world: World) -> GateResult:
 
 @case(Cause.REMOVED, NOTHING)
 def _benchmark_removed(world: World) -> GateResult:
-    world.reference = baseline(benchmark("sidecars-warm"), benchmark("sidecars-forgotten"))
+    world.references = (baseline(benchmark("sidecars-warm"), benchmark("sidecars-forgotten")),)
     return world.run(pattern="sidecars-*", is_quick=True)
 
 
 @case(Cause.REMOVED, NOTHING)
 def _benchmark_renamed(world: World) -> GateResult:
-    world.reference = baseline(benchmark("sidecars-wram"))
+    world.references = (baseline(benchmark("sidecars-wram")),)
     return world.run(pattern="")
 
 
 @case(Cause.NOT_IN_BASELINE, NOTHING)
 def _benchmark_not_in_baseline(world: World) -> GateResult:
-    world.reference = baseline(benchmark("remembered"))
+    world.references = (baseline(benchmark("remembered")),)
     return world.run()
 
 
 @case(Cause.BASELINE_STALE, NOTHING)
 def _baseline_of_another_tree(world: World) -> GateResult:
-    world.reference = baseline(benchmark("sidecars-warm", tree={"experiments": 3}))
+    world.references = (baseline(benchmark("sidecars-warm", tree={"experiments": 3})),)
     return world.run()
 
 
 @case(Cause.BASELINE_ABSOLUTE, NOTHING)
 def _baseline_of_absolute_times(world: World) -> GateResult:
-    world.reference = baseline(benchmark("sidecars-warm", yardstick=""))
+    world.references = (baseline(benchmark("sidecars-warm", yardstick="")),)
     return world.run()
 
 
 @case(Cause.UNUSABLE_TIMES, NOTHING)
 def _negative_time_in_the_baseline(world: World) -> GateResult:
-    world.reference = baseline(benchmark("sidecars-warm", groups=(((-5.0, 1.0),),) * 16))
+    world.references = (baseline(benchmark("sidecars-warm", groups=(((-5.0, 1.0),),) * 16)),)
     return world.run()
 
 
 @case(Cause.TOO_FEW_SAMPLES, ExitCode.INCONCLUSIVE)
 def _one_process_in_the_baseline(world: World) -> GateResult:
-    world.reference = baseline(benchmark("sidecars-warm", groups=(((5.0, 1.0),),)))
+    world.references = (baseline(benchmark("sidecars-warm", groups=(((5.0, 1.0),),))),)
     return world.run()
 
 
@@ -249,19 +249,19 @@ def _reference_measured_the_working_tree(world: World) -> GateResult:
 
 @case(Cause.INTERPRETER, NOTHING)
 def _other_interpreter(world: World) -> GateResult:
-    world.reference = other_runtime(python="3.12.0", build="3.12.0 (main)")
+    world.references = (other_runtime(python="3.12.0", build="3.12.0 (main)"),)
     return world.run()
 
 
 @case(Cause.DEPENDENCIES, NOTHING)
 def _other_dependency_versions(world: World) -> GateResult:
-    world.reference = other_runtime(libraries={"msgspec": "0.20.0"})
+    world.references = (other_runtime(libraries={"msgspec": "0.20.0"}),)
     return world.run()
 
 
 @case(Cause.DEPENDENCIES, NOTHING)
 def _missing_dependency(world: World) -> GateResult:
-    world.reference = other_runtime(libraries={})
+    world.references = (other_runtime(libraries={}),)
     return world.run()
 
 

@@ -51,7 +51,7 @@ def test_too_few_groups_at_a_size_are_no_pass(tmp_path: Path) -> None:
 
 
 def test_growth_beside_a_baseline_is_refused(tmp_path: Path) -> None:
-    result = World(tmp_path, reference=baseline(benchmark("sidecars-warm"))).run(is_growing=True)
+    result = World(tmp_path, references=(baseline(benchmark("sidecars-warm")),)).run(is_growing=True)
     assert [(reason.cause, reason.about) for reason in result.reasons] == [(Cause.NO_REFERENCE, "growth")]
     assert result.exit_code == 5
 

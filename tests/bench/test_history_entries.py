@@ -42,7 +42,7 @@ def test_a_gates_ratio_is_kept_with_its_tree_and_the_reference_commit(tmp_path: 
 
 
 def test_what_a_baseline_was_made_of_and_wrong_answers_have_no_ratio(tmp_path: Path) -> None:
-    assert gate_entry(World(tmp_path, reference=None).run(), tmp_path).ratios == ()
+    assert gate_entry(World(tmp_path, references=()).run(), tmp_path).ratios == ()
     wrong = World(tmp_path)
     right = wrong.right_answer()
     wrong.answers = {"candidate": replace(right, records=right.records[1:])}
@@ -53,7 +53,7 @@ def test_another_implementation_is_named_by_its_target(tmp_path: Path) -> None:
     from dataclasses import replace as changed
 
     theirs = changed(SIDE, name="their:catalog", commit=None, home=None, target="their:catalog")
-    (ratio,) = gate_entry(World(tmp_path, reference=theirs).run(), tmp_path).ratios
+    (ratio,) = gate_entry(World(tmp_path, references=(theirs,)).run(), tmp_path).ratios
     assert ratio.reference == "their:catalog"
 
 

@@ -50,7 +50,7 @@ def test_what_was_published_is_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"exit_code": 0}, {"verdict": "all is well"}, {"reasons": []}, {"schema_version": 2}]
+    "changes", [{"exit_code": 0}, {"verdict": "all is well"}, {"reasons": []}, {"schema_version": 1}]
 )
 def test_a_verdict_that_was_tampered_with_is_none(tmp_path: Path, changes: dict[str, object]) -> None:
     content = msgspec.to_builtins(red(tmp_path)) | changes
