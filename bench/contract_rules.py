@@ -18,7 +18,8 @@ RULES: Final[Mapping[str, str]] = MappingProxyType(
         "order": "Order: by (architecture, backbone, epochs, file name, path below the outputs directory), "
         "strings compared by code point.",
         "raises": "`NotADirectoryError` where it is something else than a directory, `PermissionError` where it "
-        "may not be read; both name the path. Nothing inside the directory raises",
+        "may not be read; both name the path.",
+        "answers": "Nothing inside the directory raises",
         "written": "A catalog never writes into the tree that it lists",
         "checkpoint_path": "as found, under the outputs directory as given",
         "config_path": "the first that is a file of: `<stem>.config.json`, `<stem>.config.yaml`, "
@@ -47,4 +48,4 @@ RULES: Final[Mapping[str, str]] = MappingProxyType(
         "has_metadata": "a sidecar or a W&B run told at least one field",
     }
 )
-"""What is compared -> the sentence or the cell that decides it."""
+"""What is compared -> the sentence or the cell that decides it; `answers` is of a tree that nothing may refuse."""

@@ -55,7 +55,8 @@ def _answers(finding: Finding, path: str, name: str, others: Mapping[str, Listin
     yield f"    {EXPECTED:24} {contract if finding.told else says(expected, path, name)}"
     for who, answer in others.items():
         yield f"    {who + ' (witness)':24} {says(answer, path, name)}"
-    yield f"    rule: {RULES.get(name, 'When a value is told')}"
+    decided = "answers" if name == "raises" and finding.case.raises is None else name
+    yield f"    rule: {RULES.get(decided, 'When a value is told')}"
 
 
 def says(answer: Listing | Raised, path: str, name: str) -> str:

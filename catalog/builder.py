@@ -19,6 +19,7 @@ from catalog.filesystem import FileSystem
 from catalog.index import Memory, recall, remember
 from catalog.keys import key_of
 from catalog.layout import DEFAULT_CONFIG_FILENAMES, check_config_filenames
+from catalog.outline import Outline, sorted_once, told_by
 from catalog.records import CheckpointCatalog, Problem
 from catalog.scan import Scanner, Tree
 from catalog.store import CatalogCache, global_cache
@@ -97,28 +98,32 @@ class CheckpointCatalogBuilder:
         tree = self._scan(nothing, Changes(0))
         unknown = recall(nothing, tree, Changes(0)).unknown
         fresh, _ = self._read(tree, unknown, is_remembering=False)
-        return _assemble(self.outputs_dir, in_order({}, fresh, {}), tree.unreadable, begun_ns)
+        entries, skipped, problems = told_by(in_order({}, fresh, {}))
+        outline = Outline(entries=entries, skipped=skipped, problems=problems)
+        return _assemble(self.outputs_dir, outline, tree.unreadable, begun_ns)
 
     def _remembered(self, begun_ns: int) -> CheckpointCatalog | None:
         files = self._with.files
         cache = self._with.cache or global_cache()
         root = str(self.outputs_dir)
         key = key_of(root, self.config_filenames, self.use_wandb_fallback)
-        memory = cache.load(key)
+        known = cache.load(key)
+        outline = known.outline
         taken_ns = files.now_ns()
-        changed = changes(memory, root, files)
-        if memory.folders and not changed:
-            return _assemble(self.outputs_dir, memory.answers, {}, begun_ns)
+        changed = changes(outline, root, files)
+        if outline.folders and not changed:
+            return _assemble(self.outputs_dir, outline, {}, begun_ns)
         if not _is_there(self.outputs_dir):
             return None
+        memory = known.memory
         tree = self._scan(memory, changed, cache.identity)
         recalled = recall(memory, tree, changed)
         fresh, signatures = self._read(tree, recalled.unknown, is_remembering=True)
         answers = in_order(recalled.believed, fresh, memory.answers)
         learnt = remember(tree, recalled, fresh, answers, signatures, memory, taken_ns)
         if learnt is not memory:
-            cache.save(key, learnt)
-        return _assemble(self.outputs_dir, learnt.answers, tree.unreadable, begun_ns)
+            outline = cache.save(key, learnt).outline
+        return _assemble(self.outputs_dir, outline, tree.unreadable, begun_ns)
 
     def _scan(
         self, memory: Memory, changed: Changes, ignored: Callable[[], Identity | None] = lambda: None
@@ -220,18 +225,15 @@ def _refused(path: Path, error: OSError) -> Problem:
 
 
 def _assemble(
-    outputs_dir: Path, answers: Mapping[str, Answer], unreadable: Mapping[str, OSError], begun_ns: int
+    outputs_dir: Path, outline: Outline, unreadable: Mapping[str, OSError], begun_ns: int
 ) -> CheckpointCatalog:
-    """The catalog of answers that stand in its order already, and of folders that refused."""
-    problems = [_refused(outputs_dir / path, error) for path, error in unreadable.items()]
-    for answer in answers.values():
-        if answer.problems:
-            problems += answer.problems
+    """The catalog that an outline tells, and the folders that refused."""
+    refused = [_refused(outputs_dir / path, error) for path, error in unreadable.items()]
     return CheckpointCatalog(
         outputs_dir=outputs_dir,
-        entries=[answer.entry for answer in answers.values() if answer.entry is not None],
-        skipped=[answer.skipped for answer in answers.values() if answer.skipped is not None],
-        problems=sorted(set(problems), key=lambda one: (str(one.path), one.key)) if problems else problems,
+        entries=outline.entries.copy(),
+        skipped=outline.skipped.copy(),
+        problems=sorted_once([*refused, *outline.problems]) if refused else outline.problems.copy(),
         catalog_build_time_seconds=(time.perf_counter_ns() - begun_ns) / 1e9,
     )
 

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from catalog.filesystem import FileSystem, Signature
-    from catalog.index import Memory
-    from catalog.scan import Folder
+    from catalog.outline import Outline
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +32,17 @@ class Changes:
         return bool(self.folders or self.files or self.is_expired)
 
 
-def changes(memory: Memory, root: str, files: FileSystem) -> Changes:
-    """Hold a memory of the tree at `root` against what stands there now."""
+def changes(outline: Outline, root: str, files: FileSystem) -> Changes:
+    """Hold the outline of a memory of the tree at `root` against what stands there now."""
     prefix = root if root.endswith("/") else f"{root}/"
-    folders, dependencies = memory.folders, memory.dependencies
+    folders, dependencies, known = outline.folders, outline.dependencies, outline.signatures
     paths = [prefix + path if path else root for path in folders]
     paths += [path if path[:1] == os.sep else prefix + path for path in dependencies]
-    known = [folder.signature for folder in folders.values()]
-    known += dependencies.values()
     found = files.signatures(paths)
     now_ns = files.now_ns()
-    is_expired = any(
-        answer.expires_ns is not None and answer.expires_ns <= now_ns for answer in memory.answers.values()
-    )
+    is_expired = outline.expires_ns is not None and outline.expires_ns <= now_ns
     relinked = {
-        folder.path for folder in folders.values() if folder.links and not _links_hold(folder, prefix, files)
+        path.rpartition("/")[0] for path, kind in outline.links.items() if files.kind(prefix + path) != kind
     }
     if found == known and not relinked:
         return Changes(now_ns, is_expired=is_expired)
@@ -58,11 +53,6 @@ def changes(memory: Memory, root: str, files: FileSystem) -> Changes:
         _differing(dependencies, known[count:], found[count:]),
         is_expired,
     )
-
-
-def _links_hold(folder: Folder, prefix: str, files: FileSystem) -> bool:
-    """Whether the links of a folder lead to what they led to; its signature does not tell."""
-    return all(files.kind(prefix + folder.below(name)) == kind for name, kind in folder.links.items())
 
 
 def _differing(paths: Iterable[str], known: Sequence[Signature | None], found: Sequence[Signature]) -> set[str]:

@@ -16,18 +16,13 @@ if TYPE_CHECKING:
 class Key(msgspec.Struct, frozen=True, array_like=True):
     """What tells two memories of one machine apart.
 
-    `outputs_dir` is written as `str` writes a path; `absolute_dir` is empty where that is absolute already.
-    `resolved_name`, which can name an experiment, is empty where the last part of the path is that name.
-    What is no valid Unicode stands there in a form that can be stored.
+    `outputs_dir` is written as `str` writes a path; `circumstances` is all else, NUL between its parts: the
+    absolute path where that is another one, the name that a link leads to and an experiment may be called by,
+    options, and environment. What is no valid Unicode stands there in a form that can be stored.
     """
 
     outputs_dir: str
-    absolute_dir: str
-    resolved_name: str
-    config_filenames: tuple[str, ...]
-    use_wandb_fallback: bool
-    wandb: tuple[str, ...]
-    time_zone: tuple[str, ...]
+    circumstances: str
 
     @property
     def root(self) -> str:
@@ -38,7 +33,7 @@ class Key(msgspec.Struct, frozen=True, array_like=True):
     def digest(self) -> str:
         """The name of this key's file, without suffix; keys that share one replace each other's file."""
         # A cryptographic digest would take longer to import than a small catalog to answer.
-        told = msgspec.msgpack.encode(self)
+        told = f"{self.outputs_dir}\0{self.circumstances}".encode()
         return f"{zlib.crc32(told):08x}{zlib.adler32(told):08x}"
 
 
@@ -62,33 +57,26 @@ def key_of(
     environment: Mapping[str, str] = os.environ,
 ) -> Key:
     """The key of an answer, by its options and the environment."""
-    # A key that is newly set can make runs answer that did not before; its value stays out of the file.
-    wandb = (
-        (
-            *(_storable(environment.get(name, "")) for name in _WANDB_VARIABLES),
-            str(bool(environment.get("WANDB_API_KEY"))),
-        )
-        if use_wandb_fallback
-        else ()
-    )
-    return Key(
-        outputs_dir=_storable(outputs_dir),
-        absolute_dir="" if os.path.isabs(outputs_dir) else _storable(os.path.abspath(outputs_dir)),
-        resolved_name=_storable(_resolved_name(outputs_dir)),
-        config_filenames=tuple(map(_storable, config_filenames)),
-        use_wandb_fallback=use_wandb_fallback,
-        wandb=wandb,
-        time_zone=(
-            _storable(environment.get("TZ", "")),
-            *map(_storable, time.tzname),
-            str(time.timezone),
-            str(time.altzone),
-        ),
-    )
+    parts = [
+        "wandb" if use_wandb_fallback else "files",
+        "" if os.path.isabs(outputs_dir) else os.path.abspath(outputs_dir),
+        _resolved_name(outputs_dir),
+        environment.get("TZ", ""),
+        *time.tzname,
+        f"{time.timezone} {time.altzone}",
+    ]
+    if use_wandb_fallback:
+        # A key that is newly set can make runs answer that did not before; its value stays out of the file.
+        parts += [environment.get(name, "") for name in _WANDB_VARIABLES]
+        parts.append(str(bool(environment.get("WANDB_API_KEY"))))
+    parts += config_filenames
+    return Key(_storable(outputs_dir), _storable("\0".join(parts)))
 
 
 def _resolved_name(path: str) -> str:
-    is_name = os.path.basename(path) not in {"", ".", ".."} and not os.path.islink(path)
+    """The name of the folder that a path leads to; empty where the last part of the path is that name."""
+    name = path.rpartition(os.sep)[2]
+    is_name = name not in {"", ".", ".."} and not os.path.islink(path)
     return "" if is_name else os.path.basename(os.path.realpath(path))
 
 

@@ -56,7 +56,7 @@ class Provenance(Mapping[str, str]):
         return self._told.copy()
 
 
-class CheckpointCatalogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class CheckpointCatalogEntry(msgspec.Struct, frozen=True, gc=False):
     """One listed checkpoint, as the contract's table of fields says.
 
     `epochs` counts as its source counts; metrics lie in [0, 1]; `created_timestamp` is `YYYYmmdd_HHMM`.

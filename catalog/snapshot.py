@@ -1,12 +1,14 @@
 """A memory as the bytes of an index file: versioned, checksummed, with paths below the outputs directory.
 
-Nearly every answer is an entry that one file beside its checkpoint told. Such answers are stored as rows of
-plain values, which are read without a call for each path; all others are stored as they are.
+Its outline comes first, and is all that is read while nothing has changed. Entries are stored as rows of plain
+values, which are read faster than records.
 """
 
 from __future__ import annotations
 
+import os
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,20 +17,29 @@ import msgspec
 from catalog.filesystem import Signature
 from catalog.index import Memory
 from catalog.keys import Key
-from catalog.layout import stem_of
+from catalog.outline import Outline, outline_of
 from catalog.paths_below import maker_below
-from catalog.records import Answer, CheckpointCatalogEntry, Kind, MonitorMode, Provenance
+from catalog.records import (
+    Answer,
+    CheckpointCatalogEntry,
+    Kind,
+    MonitorMode,
+    Problem,
+    Provenance,
+    SkippedCheckpoint,
+)
 from catalog.scan import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-READER_VERSION: Final = 4
+READER_VERSION: Final = 5
 """Raised with every change of what a build answers or of how it is stored; older files are then rebuilt."""
 
 _MAGIC: Final = b"ckpt-catalog index\n"
 _HEAD_BYTES: Final = len(_MAGIC) + 4 + 4
-_NO_CONFIG: Final = -1
+_NOTHING: Final = -1
+"""The number of no config, no entry, nothing left out."""
 
 
 class SnapshotError(ValueError):
@@ -36,59 +47,95 @@ class SnapshotError(ValueError):
 
 
 _Row = tuple[
-    int,  # folder, by number
-    str,  # the checkpoint's file name
-    Kind,
-    str,  # the file name of the one dependency, in the same folder
-    Signature | None,
+    str,  # the checkpoint's path
     int,  # config, by number
     int,  # provenance, by number
-    str,  # architecture, and so on in the order of the entry's fields
-    str,
-    str,
-    int,
-    str,
-    float | None,
-    float | None,
-    float | None,
-    str | None,
-    MonitorMode | None,
-    float | None,
-    bool,
+    tuple[  # the entry's other fields in their order
+        str,
+        str,
+        str,
+        str,
+        int,
+        str,
+        float | None,
+        float | None,
+        float | None,
+        str | None,
+        MonitorMode | None,
+        float | None,
+        bool,
+    ],
 ]
-"""An answer that one file beside the checkpoint told. Tuples are unpacked faster than records are read."""
 
 
 class _Snapshot(msgspec.Struct, array_like=True):
-    """What a file holds. `others` are answers by their position in the catalog, with their paths."""
+    """What a file holds: an outline (entries as `rows`, `told` for what else it tells), and the memory."""
 
     key: Key
-    provenances: list[dict[str, str]] = []
-    configs: list[str] = []
-    folders: list[Folder] = []
-    rows: list[_Row] = []
-    dependencies: dict[str, Signature | None] = {}
-    others: msgspec.Raw = msgspec.Raw(b"")
+    folders: list[str]
+    dependencies: list[str]
+    signatures: list[Signature | None]
+    links: dict[str, Kind]
+    expires_ns: int | None
+    provenances: list[dict[str, str]]
+    configs: list[str]
+    rows: list[_Row]
+    told: msgspec.Raw
+    memory: msgspec.Raw
 
 
-_Others = list[tuple[int, str, Answer]]
-_NO_OTHERS: Final = msgspec.msgpack.encode([])
+class _Stored(msgspec.Struct, array_like=True):
+    """An answer: its entry and what it leaves out by their numbers in the outline, dependencies by theirs.
+
+    `path` is empty where it is that of the entry's row.
+    """
+
+    path: str
+    entry: int
+    skipped: int
+    problems: tuple[Problem, ...]
+    kind: Kind
+    dependencies: tuple[int, ...]
+    expires_ns: int | None
+
+
+_Told = tuple[list[SkippedCheckpoint], list[Problem]]
+_Rest = tuple[list[Folder], list[_Stored]]
+"""A memory's folders and answers."""
+
+_NOTHING_TOLD: Final = msgspec.msgpack.encode(([], []))
 _decode_snapshot = msgspec.msgpack.Decoder(_Snapshot).decode
 
 
-def encode(key: Key, memory: Memory) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was read of a file: the outline, and on request all of the memory."""
+
+    outline: Outline
+    _found: _Snapshot
+
+    def memory(self) -> Memory:
+        """The memory itself. Raises `SnapshotError`."""
+        try:
+            return _memory(self._found, self.outline)
+        except (msgspec.MsgspecError, IndexError, ValueError) as error:
+            raise SnapshotError(f"it cannot be read ({error})") from error
+
+
+def encode(key: Key, memory: Memory, outline: Outline) -> bytes:
     """The bytes of an index file. Raises `OverflowError` for a time stamp that 64 bits do not hold."""
     try:
-        payload = _Writer(key, memory).payload()
+        payload = _Writer(key, memory, outline).payload()
     except UnicodeEncodeError:
-        payload = _Writer(key, _without_undecodable_names(memory)).payload()
+        memory = _without_undecodable_names(memory)
+        payload = _Writer(key, memory, outline_of(memory)).payload()
     return b"".join(
         (_MAGIC, READER_VERSION.to_bytes(4, "big"), zlib.crc32(payload).to_bytes(4, "big"), payload)
     )
 
 
-def decode(data: bytes, key: Key) -> Memory:
-    """The memory in an index file's bytes. Raises `SnapshotError`."""
+def decode(data: bytes, key: Key) -> Snapshot:
+    """What an index file's bytes hold. Raises `SnapshotError`."""
     if not data.startswith(_MAGIC):
         raise SnapshotError("it is no index of this program")
     version = int.from_bytes(data[len(_MAGIC) : len(_MAGIC) + 4], "big")
@@ -101,7 +148,7 @@ def decode(data: bytes, key: Key) -> Memory:
         found = _decode_snapshot(payload)
         if found.key != key:
             raise SnapshotError("it was written for another tree or other options")
-        return _memory(found)
+        return Snapshot(_outline(found), found)
     except (msgspec.MsgspecError, IndexError) as error:
         raise SnapshotError(f"it cannot be read ({error})") from error
 
@@ -109,74 +156,85 @@ def decode(data: bytes, key: Key) -> Memory:
 class _Writer:
     """One snapshot while it is put together."""
 
-    def __init__(self, key: Key, memory: Memory) -> None:
+    def __init__(self, key: Key, memory: Memory, outline: Outline) -> None:
         self._key = key
         self._memory = memory
-        self._prefix_chars = len(_prefix(key))
-        self._folders = {path: number for number, path in enumerate(memory.folders)}
+        self._outline = outline
+        self._prefix = _prefix(key)
+        self._dependencies = {path: number for number, path in enumerate(outline.dependencies)}
         self._provenances: list[Provenance] = []
         self._numbers: dict[int, int] = {}  # by identity: entries share their provenances
-        self._configs: dict[Path | None, int] = {None: _NO_CONFIG}
-        self._encode = msgspec.msgpack.Encoder(enc_hook=self._plain).encode
+        self._configs: dict[Path | None, int] = {None: _NOTHING}
+        self._encode = msgspec.msgpack.Encoder(enc_hook=self._text).encode
 
     def payload(self) -> bytes:
         """Everything but the head. Raises `UnicodeEncodeError`, `OverflowError`."""
-        rows: list[_Row] = []
-        others: _Others = []
-        dependencies = self._memory.dependencies.copy()
-        for position, (path, answer) in enumerate(self._memory.answers.items()):
-            row = self._row(path, answer)
-            if row is None:
-                others.append((position, path, answer))
-            else:
-                rows.append(row)
-                dependencies.pop(answer.dependencies[0], None)
-        whole = self._encode(others)
+        outline = self._outline
+        rows = [self._row(one) for one in outline.entries]
+        told: _Told = (outline.skipped, outline.problems)
+        rest: _Rest = (list(self._memory.folders.values()), self._answers(rows))
         return self._encode(
             _Snapshot(
                 self._key,
+                outline.folders,
+                outline.dependencies,
+                outline.signatures,
+                outline.links,
+                outline.expires_ns,
                 [one.to_dict() for one in self._provenances],
                 [self._text(one) for one in self._configs if one is not None],
-                list(self._memory.folders.values()),
                 rows,
-                dependencies,
-                msgspec.Raw(whole),
+                msgspec.Raw(self._encode(told)),
+                msgspec.Raw(self._encode(rest)),
             )
         )
 
-    def _row(self, path: str, answer: Answer) -> _Row | None:
-        """The answer as a row, if it is one that a row can hold."""
-        entry, told_by = answer.entry, answer.dependencies
-        above, _, name = path.rpartition("/")
-        if entry is None or answer.problems or answer.expires_ns is not None or len(told_by) != 1:
-            return None
-        if entry.display_name != stem_of(name) or self._text(entry.checkpoint_path) != path:
-            return None
-        folder, _, file_name = told_by[0].rpartition("/")
-        number = self._folders.get(above)
-        if folder != above or number is None:
-            return None
+    def _row(self, entry: CheckpointCatalogEntry) -> _Row:
         return (
-            number,
-            name,
-            answer.kind,
-            file_name,
-            self._memory.dependencies[told_by[0]],
+            self._text(entry.checkpoint_path),
             self._configs.setdefault(entry.config_path, len(self._configs) - 1),
             self._number(entry.provenance),
-            entry.architecture,
-            entry.backbone,
-            entry.exp_name,
-            entry.epochs,
-            entry.created_timestamp,
-            entry.hmean,
-            entry.precision,
-            entry.recall,
-            entry.monitor,
-            entry.monitor_mode,
-            entry.score,
-            entry.has_metadata,
+            (
+                entry.display_name,
+                entry.architecture,
+                entry.backbone,
+                entry.exp_name,
+                entry.epochs,
+                entry.created_timestamp,
+                entry.hmean,
+                entry.precision,
+                entry.recall,
+                entry.monitor,
+                entry.monitor_mode,
+                entry.score,
+                entry.has_metadata,
+            ),
         )
+
+    def _answers(self, rows: list[_Row]) -> list[_Stored]:
+        """The answers in their order, which is that of entries and of what is left out too."""
+        stored = []
+        entries = skipped = 0
+        for path, answer in self._memory.answers.items():
+            entry, left_out = _NOTHING, _NOTHING
+            if answer.entry is not None:
+                entry, entries = entries, entries + 1
+            if answer.skipped is not None:
+                left_out, skipped = skipped, skipped + 1
+            is_in_row = entry != _NOTHING and rows[entry][0] == path
+            dependencies = tuple(map(self._dependencies.__getitem__, answer.dependencies))
+            stored.append(
+                _Stored(
+                    "" if is_in_row else path,
+                    entry,
+                    left_out,
+                    answer.problems,
+                    answer.kind,
+                    dependencies,
+                    answer.expires_ns,
+                )
+            )
+        return stored
 
     def _number(self, provenance: Provenance) -> int:
         number = self._numbers.get(id(provenance))
@@ -186,89 +244,63 @@ class _Writer:
         return number
 
     def _text(self, path: Path) -> str:
-        return str(path)[self._prefix_chars :]
-
-    def _plain(self, value: Any) -> object:
-        return value.to_dict() if type(value) is Provenance else self._text(value)
+        """A path below the outputs directory; one elsewhere stays absolute."""
+        return str(path).removeprefix(self._prefix)
 
 
-def _memory(found: _Snapshot) -> Memory:
+def _outline(found: _Snapshot) -> Outline:
     """Raises `MsgspecError`, and `IndexError` where a number leads nowhere."""
+    key = found.key
     provenances = [Provenance(one) for one in found.provenances]
-    below = maker_below(Path(found.key.root))
+    below = maker_below(Path(key.root))
     configs: list[Path | None] = [below(one) for one in found.configs]
-    configs.append(None)  # what `_NO_CONFIG` leads to
-    dependencies = found.dependencies
+    configs.append(None)  # what `_NOTHING` leads to
+    entries = [
+        CheckpointCatalogEntry(below(path), configs[config], *fields, provenances[provenance])
+        for path, config, provenance, fields in found.rows
+    ]
+    skipped: list[SkippedCheckpoint] = []
+    problems: list[Problem] = []
+    if bytes(found.told) != _NOTHING_TOLD:
+        skipped, problems = msgspec.msgpack.decode(found.told, type=_Told, dec_hook=_path_below(_prefix(key)))
+    return Outline(
+        found.folders,
+        found.dependencies,
+        found.signatures,
+        found.links,
+        found.expires_ns,
+        entries,
+        skipped,
+        problems,
+    )
+
+
+def _memory(found: _Snapshot, outline: Outline) -> Memory:
+    """Raises `MsgspecError`, and `IndexError` where a number leads nowhere."""
+    hook = _path_below(_prefix(found.key))
+    folders, stored = msgspec.msgpack.decode(found.memory, type=_Rest, dec_hook=hook)
+    paths = outline.dependencies
     answers: dict[str, Answer] = {}
-    for (
-        number,
-        name,
-        kind,
-        witness,
-        signature,
-        config,
-        provenance,
-        architecture,
-        backbone,
-        exp_name,
-        epochs,
-        created_timestamp,
-        hmean,
-        precision,
-        recall,
-        monitor,
-        monitor_mode,
-        score,
-        has_metadata,
-    ) in found.rows:
-        folder = found.folders[number]
-        path = folder.below(name)
-        told_by = folder.below(witness)
-        entry = CheckpointCatalogEntry(
-            checkpoint_path=below(path),
-            config_path=configs[config],
-            display_name=stem_of(name),
-            architecture=architecture,
-            backbone=backbone,
-            exp_name=exp_name,
-            epochs=epochs,
-            created_timestamp=created_timestamp,
-            hmean=hmean,
-            precision=precision,
-            recall=recall,
-            monitor=monitor,
-            monitor_mode=monitor_mode,
-            score=score,
-            has_metadata=has_metadata,
-            provenance=provenances[provenance],
+    for one in stored:
+        path = one.path or found.rows[one.entry][0]
+        answers[path] = Answer(
+            path,
+            None if one.entry == _NOTHING else outline.entries[one.entry],
+            None if one.skipped == _NOTHING else outline.skipped[one.skipped],
+            one.problems,
+            one.kind,
+            tuple([paths[number] for number in one.dependencies]),
+            one.expires_ns,
         )
-        answers[path] = Answer(path, entry, None, (), kind, (told_by,))
-        dependencies[told_by] = signature
-    others: _Others = []
-    if bytes(found.others) != _NO_OTHERS:
-        others = msgspec.msgpack.decode(found.others, type=_Others, dec_hook=_reader_below(_prefix(found.key)))
-    return Memory({one.path: one for one in found.folders}, dependencies, _in_place(answers, others))
+    signatures = outline.signatures[len(folders) :]
+    return Memory({one.path: one for one in folders}, dict(zip(paths, signatures, strict=True)), answers)
 
 
-def _in_place(answers: dict[str, Answer], others: _Others) -> dict[str, Answer]:
-    """All answers in the catalog's order; `others` tell their positions."""
-    if not others:
-        return answers
-    items = iter(answers.items())
-    placed: dict[str, Answer] = {}
-    for position, path, answer in others:
-        while len(placed) < position:
-            placed.update((next(items, (path, answer)),))
-        placed[path] = answer
-    placed.update(items)
-    return placed
+def _path_below(prefix: str) -> Callable[[type, Any], Path]:
+    def made(_: type, text: Any) -> Path:
+        return Path(text if text[:1] == os.sep else prefix + text)
 
-
-def _reader_below(prefix: str) -> Callable[[type, Any], object]:
-    def rich(wanted: type, value: Any) -> object:
-        return Provenance(value) if wanted is Provenance else Path(prefix + value)
-
-    return rich
+    return made
 
 
 def _prefix(key: Key) -> str:

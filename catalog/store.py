@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from catalog import snapshot
 from catalog.index import Memory
+from catalog.outline import Outline, outline_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from catalog.keys import Key
 
@@ -63,12 +64,35 @@ def _home_of_user() -> str | None:
         return None
 
 
+class Remembered:
+    """A memory as it is kept: its outline, and the whole of it once somebody needs that."""
+
+    __slots__ = ("_memory", "_read", "outline")
+
+    def __init__(self, outline: Outline, read: Callable[[], Memory]) -> None:
+        self.outline = outline
+        self._read = read
+        self._memory: Memory | None = None
+
+    @property
+    def memory(self) -> Memory:
+        """The memory itself."""
+        if self._memory is None:
+            self._memory = self._read()
+        return self._memory
+
+
+def remembered(memory: Memory) -> Remembered:
+    """A memory that is at hand."""
+    return Remembered(outline_of(memory), lambda: memory)
+
+
 class CatalogCache:
     """Memories by key: those of this process, backed by files in `index_dir` (`None`: the default folder)."""
 
     def __init__(self, index_dir: Path | str | None = None) -> None:
         self._index_dir = None if index_dir is None else os.fspath(index_dir)
-        self._memories: dict[Key, Memory] = {}
+        self._memories: dict[Key, Remembered] = {}
 
     @property
     def index_dir(self) -> str:
@@ -91,22 +115,23 @@ class CatalogCache:
             return None
         return (found.st_dev, found.st_ino)
 
-    def load(self, key: Key) -> Memory:
+    def load(self, key: Key) -> Remembered:
         """What is remembered under a key; an empty memory where nothing is, or nothing that can be believed."""
         known = self._memories.get(key)
         if known is None:
-            known = self._memories[key] = _read(self.path(key), key) or Memory()
+            known = self._memories[key] = _read(self.path(key), key) or remembered(Memory())
         return known
 
-    def save(self, key: Key, memory: Memory) -> None:
+    def save(self, key: Key, memory: Memory) -> Remembered:
         """Remember in this process and, where the folder can be written, for others."""
-        self._memories[key] = memory
+        kept = self._memories[key] = remembered(memory)
         try:
-            data = snapshot.encode(key, memory)
+            data = snapshot.encode(key, memory, kept.outline)
             if len(data) <= MAX_INDEX_BYTES:
                 _write(self.path(key), data)
         except (OSError, OverflowError) as error:  # a time stamp beyond 64 bits cannot be written
             logger.debug("%s: not written (%s); only this process remembers", self.path(key), error)
+        return kept
 
     def clear(self) -> list[Path]:
         """Forget this process's memories and the index files; tell the files that could not be deleted."""
@@ -133,7 +158,7 @@ def clear_global_cache() -> None:
     _GLOBAL.clear()
 
 
-def _read(path: str, key: Key) -> Memory | None:
+def _read(path: str, key: Key) -> Remembered | None:
     try:
         data = _read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -142,12 +167,23 @@ def _read(path: str, key: Key) -> Memory | None:
         logger.warning("%s: expected a readable index, found: %s; the tree is read anew", path, error.strerror)
         return None
     try:
-        return snapshot.decode(data, key)
+        found = snapshot.decode(data, key)
     except snapshot.SnapshotError as error:
-        logger.warning(
-            "%s: expected an index, but %s; the tree is read anew and the file replaced", path, error
-        )
+        _warn(path, error)
         return None
+    return Remembered(found.outline, lambda: _memory_of(found, path))
+
+
+def _memory_of(found: snapshot.Snapshot, path: str) -> Memory:
+    try:
+        return found.memory()
+    except snapshot.SnapshotError as error:
+        _warn(path, error)
+        return Memory()
+
+
+def _warn(path: str, error: snapshot.SnapshotError) -> None:
+    logger.warning("%s: expected an index, but %s; the tree is read anew and the file replaced", path, error)
 
 
 def _read_regular(path: str) -> bytes:

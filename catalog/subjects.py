@@ -12,7 +12,7 @@ from catalog.adapter import build_lightweight_catalog
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
 from catalog.index import Memory
 from catalog.info import CatalogOptions
-from catalog.store import CatalogCache
+from catalog.store import CatalogCache, Remembered, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,11 +28,12 @@ Names = tuple[str, ...]
 class _InProcess(CatalogCache):
     """Remembers in this process alone: neither reads nor writes an index."""
 
-    def load(self, key: Key) -> Memory:
-        return self._memories.get(key) or Memory()
+    def load(self, key: Key) -> Remembered:
+        return self._memories.get(key) or remembered(Memory())
 
-    def save(self, key: Key, memory: Memory) -> None:
-        self._memories[key] = memory
+    def save(self, key: Key, memory: Memory) -> Remembered:
+        kept = self._memories[key] = remembered(memory)
+        return kept
 
 
 _IN_PROCESS = _InProcess()

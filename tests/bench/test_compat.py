@@ -228,3 +228,4 @@ def test_an_explanation_tells_who_raised() -> None:
     text = "\n".join(explanation(Finding(case, 0, {"mine": told}), {"legacy": Listing(())}))
     assert "mine                     KeyError: 'x'  <- strays" in text
     assert "legacy (witness)         no error, 0 entries" in text
+    assert "rule: Nothing inside the directory raises" in text

@@ -9,6 +9,7 @@ import pytest
 from catalog.changes import Changes, changes
 from catalog.filesystem import SETTLING_NS, FileSystem
 from catalog.index import Memory
+from catalog.outline import outline_of
 from catalog.records import Answer
 from catalog.scan import Folder
 
@@ -71,7 +72,7 @@ def found(remembered: Memory, **now: Signature | None) -> Changes:
         del standing[path]
         if signature is not None:
             standing[path] = signature
-    return changes(remembered, "root", FileSystem(Standing(standing).stat, lambda: NOW_NS))
+    return changes(outline_of(remembered), "root", FileSystem(Standing(standing).stat, lambda: NOW_NS))
 
 
 def test_nothing_changed_is_false() -> None:
@@ -102,7 +103,7 @@ def test_a_link_that_leads_to_something_else_changes_its_folder(kind: Kind, expe
 def test_links_are_looked_for_in_their_own_folder(path: str) -> None:
     files = Standing({**UNCHANGED, "root/last.ckpt": OLD, "root/exp/last.ckpt": OLD})
     linked = memory(folders={path: folder(path, links={"last.ckpt": "file"})})
-    assert not changes(linked, "root", FileSystem(files.stat, lambda: NOW_NS)).folders
+    assert not changes(outline_of(linked), "root", FileSystem(files.stat, lambda: NOW_NS)).folders
     assert files.asked[-1] == (f"root/{path}/last.ckpt" if path else "root/last.ckpt")
 
 
@@ -117,5 +118,5 @@ def test_everything_is_asked_for_once(root: str) -> None:
     prefix = "/" if root == "/" else "root/"
     standing = dict.fromkeys((root, f"{prefix}exp", f"{prefix}exp/a.yaml", "/runs/config.yaml"), OLD)
     files = Standing(standing)
-    assert not changes(memory(), root, FileSystem(files.stat, lambda: NOW_NS))
+    assert not changes(outline_of(memory()), root, FileSystem(files.stat, lambda: NOW_NS))
     assert sorted(files.asked) == sorted(standing)

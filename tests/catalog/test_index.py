@@ -10,6 +10,7 @@ import pytest
 from catalog.changes import changes
 from catalog.filesystem import SETTLING_NS, FileSystem, Signature
 from catalog.index import Memory, Recall, recall, remember
+from catalog.outline import outline_of
 from catalog.records import Answer
 from catalog.scan import Folder, Tree
 
@@ -62,7 +63,7 @@ FILES = files_of(STANDING)
 
 
 def recalled(*, memory: Memory = MEMORY, tree: Tree | None = None, files: FileSystem = FILES) -> Recall:
-    return recall(memory, tree or tree_of(*FOLDERS), changes(memory, "root", files))
+    return recall(memory, tree or tree_of(*FOLDERS), changes(outline_of(memory), "root", files))
 
 
 def is_believed(found: Recall) -> bool:

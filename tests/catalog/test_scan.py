@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from catalog.changes import changes
 from catalog.filesystem import SETTLING_NS, FileSystem
 from catalog.index import Memory
+from catalog.outline import outline_of
 from catalog.scan import Scanner
 from tests.ticks import tick
 
@@ -26,7 +27,7 @@ def scan(root: Path, **options: object) -> Tree:
 def scan_again(scanner: Scanner, root: Path, first: Tree) -> Tree:
     """Walk once more, with what the first walk knew."""
     known = Memory(first.folders)
-    return scanner.scan(str(root), known.folders, changes(known, str(root), scanner.files).folders)
+    return scanner.scan(str(root), known.folders, changes(outline_of(known), str(root), scanner.files).folders)
 
 
 def checkpoints(tree: Tree) -> dict[str, str]:

@@ -13,7 +13,8 @@ from catalog import snapshot
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
 from catalog.filesystem import SETTLING_NS, FileSystem, Signature
 from catalog.index import Memory
-from catalog.keys import Key, key_of
+from catalog.keys import key_of
+from catalog.outline import outline_of
 from catalog.records import Answer, CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
 from catalog.scan import Folder
 from catalog.snapshot import SnapshotError
@@ -58,6 +59,15 @@ def memory_of(*answers: Answer) -> Memory:
     return Memory(folders, dependencies, {one.path: one for one in answers})
 
 
+def encoded(memory: Memory) -> bytes:
+    return snapshot.encode(KEY, memory, outline_of(memory))
+
+
+def back_of(memory: Memory) -> Memory:
+    """A memory once written and read."""
+    return snapshot.decode(encoded(memory), KEY).memory()
+
+
 PROBLEM = Problem(path=ROOT / "a", source="sidecar", key="k", expected="e", found="f", remedy="r")
 UNLIKE_A_ROW = {
     "left out": answer("x", entry=None, skipped=SkippedCheckpoint(ROOT / "exp/x.ckpt", "why")),
@@ -81,7 +91,9 @@ def test_every_kind_of_answer_comes_back_in_its_place(odd: Answer, position: int
     answers = [answer("a"), answer("b"), answer("c")]
     answers.insert(position, odd)
     memory = memory_of(*answers)
-    back = snapshot.decode(snapshot.encode(KEY, memory), KEY)
+    found = snapshot.decode(encoded(memory), KEY)
+    assert found.outline == outline_of(memory)
+    back = found.memory()
     assert back == memory
     assert list(back.answers) == list(memory.answers)
     assert repr(list(back.answers.values())) == repr(list(memory.answers.values()))
@@ -90,15 +102,15 @@ def test_every_kind_of_answer_comes_back_in_its_place(odd: Answer, position: int
 def test_answers_that_no_row_holds_may_stand_together() -> None:
     odd = [answer(name, problems=(PROBLEM,)) for name in "bde"]
     memory = memory_of(answer("a"), odd[0], answer("c"), odd[1], odd[2])
-    assert list(snapshot.decode(snapshot.encode(KEY, memory), KEY).answers) == list(memory.answers)
-    assert snapshot.decode(snapshot.encode(KEY, memory_of(*odd)), KEY) == memory_of(*odd)
-    assert snapshot.decode(snapshot.encode(KEY, Memory()), KEY) == Memory()
+    assert list(back_of(memory).answers) == list(memory.answers)
+    assert back_of(memory_of(*odd)) == memory_of(*odd)
+    assert back_of(Memory()) == Memory()
 
 
 def test_a_file_that_was_not_settled_still_is_not() -> None:
     memory = memory_of(answer("a"))
     unsettled = msgspec.structs.replace(memory, dependencies={"exp/a.yaml": None})
-    assert snapshot.decode(snapshot.encode(KEY, unsettled), KEY).dependencies == {"exp/a.yaml": None}
+    assert back_of(unsettled).dependencies == {"exp/a.yaml": None}
 
 
 def test_an_untidy_tree_comes_back_as_it_was_built(tmp_path: Path) -> None:
@@ -109,18 +121,20 @@ def test_an_untidy_tree_comes_back_as_it_was_built(tmp_path: Path) -> None:
     collaborators = Collaborators(files=later, cache=cache)
     CheckpointCatalogBuilder(root, use_wandb_fallback=False, collaborators=collaborators).build_catalog()
     (key,) = cache._memories
-    memory = cache._memories[key]
+    memory = cache._memories[key].memory
     assert len(memory.answers) >= 32
-    back = CatalogCache(tmp_path / "index").load(key)
+    found = CatalogCache(tmp_path / "index").load(key)
+    assert found.outline == outline_of(memory)
+    back = found.memory
     assert back == memory
     assert repr(list(back.answers.values())) == repr(list(memory.answers.values())), "order and types too"
 
 
-DATA = snapshot.encode(KEY, memory_of(answer("a"), UNLIKE_A_ROW["a problem"]))
+DATA = encoded(memory_of(answer("a"), UNLIKE_A_ROW["a problem"]))
 
 
 def test_another_key_is_told() -> None:
-    other: Key = msgspec.structs.replace(KEY, use_wandb_fallback=True)
+    other = key_of(str(ROOT), ("config.yaml",), use_wandb_fallback=True, environment={})
     with pytest.raises(SnapshotError, match="another tree or other options"):
         snapshot.decode(DATA, other)
 
@@ -136,10 +150,31 @@ def test_every_truncation_and_a_thousand_flipped_bits_are_told() -> None:
             snapshot.decode(data, KEY)
 
 
+def stored_of(memory: Memory) -> snapshot._Snapshot:
+    return snapshot._decode_snapshot(snapshot._Writer(KEY, memory, outline_of(memory)).payload())
+
+
 def test_numbers_that_lead_nowhere_are_told_even_under_a_right_checksum() -> None:
-    writer = snapshot._Writer(KEY, memory_of(answer("a")))
-    stored = snapshot._decode_snapshot(writer.payload())
-    stored.configs.clear()
+    stored = stored_of(memory_of(answer("a")))
+    outline = snapshot._outline(stored)
     stored.provenances.clear()
     with pytest.raises(IndexError):
-        snapshot._memory(stored)
+        snapshot._outline(stored)
+    outline.dependencies.clear()
+    with pytest.raises(SnapshotError, match="cannot be read"):
+        snapshot.Snapshot(outline, stored).memory()
+
+
+def test_a_memory_of_other_length_than_its_outline_is_told() -> None:
+    stored = stored_of(memory_of(answer("a")))
+    outline = msgspec.structs.replace(snapshot._outline(stored), signatures=[SIGNATURE])
+    with pytest.raises(SnapshotError, match="cannot be read"):
+        snapshot.Snapshot(outline, stored).memory()
+
+
+def test_a_path_elsewhere_is_not_taken_for_one_below_the_outputs_directory() -> None:
+    outside = msgspec.structs.replace(PROBLEM, path=Path("/home/somebody/wandb/run-1"))
+    left_out = SkippedCheckpoint(Path("/elsewhere/x.ckpt"), "why")
+    memory = memory_of(answer("x", entry=None, skipped=left_out, problems=(outside, PROBLEM)))
+    assert back_of(memory) == memory
+    assert snapshot.decode(encoded(memory), KEY).outline.problems == [PROBLEM, outside]

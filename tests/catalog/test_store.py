@@ -66,14 +66,14 @@ def folder(tmp_path: Path) -> Path:
 def test_another_process_reads_exactly_what_was_saved(folder: Path, key: Key, tmp_path: Path) -> None:
     memory = memory_below(tmp_path / "outputs")
     CatalogCache(folder).save(key, memory)
-    assert CatalogCache(folder).load(key) == memory
+    assert CatalogCache(folder).load(key).memory == memory
 
 
 @pytest.mark.parametrize("root", [".", "outputs", "a/../outputs", "/"])
 def test_the_paths_of_a_memory_come_back_as_they_were_given(folder: Path, root: str) -> None:
     key = key_of(root, (), use_wandb_fallback=False)
     CatalogCache(folder).save(key, memory_below(Path(root)))
-    assert CatalogCache(folder).load(key) == memory_below(Path(root))
+    assert CatalogCache(folder).load(key).memory == memory_below(Path(root))
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_believed_is_one_warning_and_nothing_remembered(
     path.write_bytes(damage(before))
     assert path.read_bytes() != before
     with caplog.at_level(logging.WARNING):
-        assert CatalogCache(folder).load(key) == Memory()
+        assert CatalogCache(folder).load(key).memory == Memory()
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "read anew" in caplog.text
 
@@ -106,7 +106,7 @@ def test_a_file_written_for_another_key_is_not_believed(folder: Path, key: Key, 
     cache.save(key, memory_below(tmp_path / "outputs"))
     other = key_of(str(tmp_path / "outputs"), ("other.yaml",), use_wandb_fallback=True)
     os.replace(cache.path(key), cache.path(other))
-    assert CatalogCache(folder).load(other) == Memory()
+    assert CatalogCache(folder).load(other).memory == Memory()
 
 
 def test_every_option_and_every_variable_that_matters_has_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_written_still_lets_this_process_remember(key: K
     cache = CatalogCache(tmp_path / "file" / "index")
     memory = memory_below(tmp_path / "outputs")
     cache.save(key, memory)
-    assert cache.load(key) == memory
+    assert cache.load(key).memory == memory
 
 
 def test_what_a_killed_writer_left_is_swept_at_the_next_write(folder: Path, key: Key, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_names_that_are_no_utf_8_are_left_out_with_their_folder_and_the_rest_is_
     CatalogCache(folder).save(
         key, Memory(folders, whole.dependencies | odd.dependencies, whole.answers | moved)
     )
-    kept = CatalogCache(folder).load(key)
+    kept = CatalogCache(folder).load(key).memory
     assert kept.folders == {**whole.folders, "odd": Folder("odd", None, (), {}, frozenset(), {})}  # read anew
     assert kept.answers == whole.answers
 
@@ -185,5 +185,5 @@ def test_clearing_forgets_this_process_and_the_files(
     monkeypatch.setenv(INDEX_DIR_VARIABLE, str(tmp_path / "index"))
     global_cache().save(key, memory_below(tmp_path / "outputs"))
     clear_global_cache()
-    assert global_cache().load(key) == Memory()
+    assert global_cache().load(key).memory == Memory()
     assert list((tmp_path / "index").iterdir()) == []
