@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import torch
 
 READER = "catalog.checkpoint:read_checkpoint"
-WARM_ROUNDS = 9
-COLD_ROUNDS = 5
+WARM_ROUNDS = 25
+COLD_ROUNDS = 11
 
 _ALLOWED_MORE_BYTES = 64_000
 _COLD_RATIO = 30.0

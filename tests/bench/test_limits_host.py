@@ -88,6 +88,14 @@ def test_a_subject_that_does_not_see_a_change_is_told_apart(job: dict[str, Any])
     assert len(reply["changed"]) == len(reply["unchanged"]) == 3
 
 
+def test_what_is_unchanged_is_timed_after_the_same_rest_as_what_is_changed(job: dict[str, Any]) -> None:
+    def rest(seconds: float) -> None:
+        CALLS.append(f"rest {seconds:g}")
+
+    limits_host.change({**job, "targets": {"telling": f"{__name__}:second"}, "rounds": 2, "settle_s": 3}, rest)
+    assert ["second", *(["rest 3", "second"] * 4)] == CALLS
+
+
 def test_a_sidecar_without_the_metric_cannot_be_changed(job: dict[str, Any]) -> None:
     sidecar = Path(job["outputs_dir"]) / "a.metadata.yaml"
     sidecar.write_text("metrics: {}\n")

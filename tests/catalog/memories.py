@@ -1,0 +1,50 @@
+"""Memories of answers that a sidecar alone told, for tests of what is kept of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from catalog.filesystem import Signature
+from catalog.index import Memory
+from catalog.keys import key_of
+from catalog.records import Answer, CheckpointCatalogEntry, Provenance
+from catalog.scan import Folder
+
+ROOT = Path("/data/outputs")
+KEY = key_of(str(ROOT), ("config.yaml",), use_wandb_fallback=False, environment={})
+SIGNATURE = (33188, 7, 100, 10**18, 10**18 + 1)
+TOLD = Provenance({"epochs": "sidecar"})
+
+
+def answer(name: str, folder: str = "exp", **changes: Any) -> Answer:
+    """An answer by a sidecar alone, with changes of its entry or of itself."""
+    entry = CheckpointCatalogEntry(
+        checkpoint_path=ROOT / folder / f"{name}.ckpt",
+        config_path=ROOT / "config.yaml",
+        display_name=name,
+        architecture="dbnet",
+        backbone="unknown",
+        exp_name="größe",
+        epochs=2**63 - 1,
+        created_timestamp="20250101_0000",
+        hmean=0.1 + 0.2,
+        monitor_mode="max",
+        has_metadata=True,
+        provenance=TOLD,
+    )
+    path = f"{folder}/{name}.ckpt" if folder else f"{name}.ckpt"
+    own = {key: changes.pop(key) for key in tuple(changes) if key in Answer.__struct_fields__}
+    plain = Answer(
+        path, msgspec.structs.replace(entry, **changes), None, (), "file", (f"{folder}/{name}.yaml",)
+    )
+    return msgspec.structs.replace(plain, **own)
+
+
+def memory_of(*answers: Answer) -> Memory:
+    folders = {path: Folder(path, SIGNATURE, (), {}, frozenset(), {}) for path in ("", "exp")}
+    dependencies: dict[str, Signature | None] = {}
+    dependencies.update((path, SIGNATURE) for one in answers for path in one.dependencies)
+    return Memory(folders, dependencies, {one.path: one for one in answers})
