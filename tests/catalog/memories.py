@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from catalog.filesystem import Signature
 from catalog.index import Memory
 from catalog.keys import key_of
 from catalog.records import Answer, CheckpointCatalogEntry, Provenance
 from catalog.scan import Folder
+
+if TYPE_CHECKING:
+    from catalog.filesystem import Signature
 
 ROOT = Path("/data/outputs")
 KEY = key_of(str(ROOT), ("config.yaml",), use_wandb_fallback=False, environment={})
