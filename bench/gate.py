@@ -112,9 +112,13 @@ class _Gate:
             spec = replace(request.spec, sidecar_share=1.0)
             tree = stack.enter_context(self._with.grow(spec, request.trees_dir, keep=False))
             self._note_environment(self._with.environment(request.trees_dir), comparisons)
-            cases = [case for one in comparisons for case in self._cases(tree, one, stack, self._with.home)]
+            cases = []
+            for one in comparisons:
+                own = list(self._cases(tree, one, stack, self._with.home))
+                if not own and not any(one.is_about(reason) for reason in self._reasons):
+                    self._reasons.append(self._nothing_chosen(one))
+                cases += own
             if not cases:
-                self._reasons += [] if self._reasons else [self._nothing_chosen()]
                 return
             finals = self._sampled(cases)
             for case in cases:
@@ -127,7 +131,7 @@ class _Gate:
                 equality=tuple(one for case in cases for one in case.equality()),
             )
             self._targets(cases)
-            self._instructions(cases)
+            self._instructions(cases, comparisons)
             if request.is_growing:
                 self._growths(comparisons, stack)
             if not references and not self._reasons:
@@ -185,10 +189,10 @@ class _Gate:
                 stored=groups,
             )
 
-    def _nothing_chosen(self) -> Reason:
+    def _nothing_chosen(self, comparison: Comparison) -> Reason:
         asked = f" that {self._request.pattern!r} chooses" if self._request.pattern else ""
         told = f"expected benchmarks{asked}, found none; `ckpt-bench list` names the scenarios"
-        return Reason(Cause.NO_BENCHMARK, "", told)
+        return Reason(Cause.NO_BENCHMARK, comparison.beside, told)
 
     def _sampled(self, cases: list[Case]) -> dict[str, Final]:
         """Measure whom the family asks for, until it has all its answers."""
@@ -244,15 +248,18 @@ class _Gate:
     def _targets(self, cases: list[Case]) -> None:
         """Hold every case whose answers are right against the targets that speak of it."""
         held = []
-        # A target speaks of the candidate alone: it is judged once, whatever the number of references.
-        once = {case.scenario.name: case for case in reversed(cases)}
-        for case in reversed(once.values()):
-            held += outcomes(case, self._request.targets, self._with.home, self._with.serve)
+        # A target speaks of the candidate alone: it is judged once, where nothing speaks against the times.
+        once: dict[str, Case] = {}
+        for case in sorted(cases, key=lambda one: bool(one.reasons())):
+            once.setdefault(case.scenario.name, case)
+        for case in cases:
+            if once[case.scenario.name] is case:
+                held += outcomes(case, self._request.targets, self._with.home, self._with.serve)
         self._reasons += reasons(held)
         targets = (*held, *left_out(self._request.targets, held))
         self._result = with_changes(self._result, targets=targets)
 
-    def _instructions(self, cases: list[Case]) -> None:
+    def _instructions(self, cases: list[Case], comparisons: Sequence[Comparison]) -> None:
         """The second witness beside every verdict; it decides only if that was asked for."""
         asked = self._request.instructions
         if not asked:
@@ -273,7 +280,9 @@ class _Gate:
         )
         self._result = with_changes(self._result, benchmarks=benchmarks)
         if asked == "gate":
-            self._reasons += instruction_reasons(counts)
+            for one in comparisons:
+                own = [case.name for case in cases if case.against == one.number and case.name in counts]
+                self._reasons += instruction_reasons({name: counts[name] for name in own}, one.beside)
 
     def _growths(self, comparisons: Sequence[Comparison], stack: ExitStack) -> None:
         """Compare how times grow over trees of several sizes, and note it at each benchmark."""
@@ -282,6 +291,8 @@ class _Gate:
             if one not in growing:
                 about = one.name_of("growth")
                 self._reasons.append(Reason(Cause.NO_REFERENCE, about, NOTHING_TO_GROW_BESIDE))
+        if not growing:
+            return
         by_name: dict[str, dict[int, Case]] = {}
         for experiments in EXPERIMENTS:
             spec = replace(self._request.spec, experiments=experiments, sidecar_share=1.0)

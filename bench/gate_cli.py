@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import tempfile
 import time
 from contextlib import suppress
@@ -46,7 +47,10 @@ if TYPE_CHECKING:
 
     from bench.gate_case import Case
     from bench.revision import Side
+    from bench.subject import Subject
     from bench.verdict_file import GateResult
+
+_IMPLEMENTATION = re.compile(r"(?:[^=:@]*=)?(?:cmd|[A-Za-z_][\w.]*):(?!/)")
 
 VERDICT = "verdict.json"
 JUNIT = "junit.xml"
@@ -63,7 +67,8 @@ def add_options(parser: argparse.ArgumentParser, *, seconds: Callable[[str], flo
     )
     codes = "\n".join(f"  {code:d}  {words}" for code, words in sorted(WORDS.items()))
     parser.epilog = f"exit codes:\n{codes}\n  130  interrupted; {VERDICT} says that it is not finished"
-    parser.add_argument(
+    reference = parser.add_mutually_exclusive_group()
+    reference.add_argument(
         "--against",
         metavar="REFERENCE",
         action="append",
@@ -73,7 +78,7 @@ def add_options(parser: argparse.ArgumentParser, *, seconds: Callable[[str], flo
         "origin/main, or main; the commit before it where nothing has been done since)",
     )
     add_subject_options(parser, is_named=False)
-    parser.add_argument("--save-baseline", type=Path, metavar="FILE", help="measure, and store a baseline")
+    reference.add_argument("--save-baseline", type=Path, metavar="FILE", help="measure, and store a baseline")
     parser.add_argument(
         "-k", dest="pattern", default="", help="only benchmarks with this in their name, or a glob"
     )
@@ -101,9 +106,11 @@ def add_options(parser: argparse.ArgumentParser, *, seconds: Callable[[str], flo
 def run(options: argparse.Namespace, output: Path, say: Callable[[str], None]) -> GateResult:
     """Gate as the options say, with the verdict and its reports in `output`.
 
-    Raises TargetsError where the current folder is in no project with targets.
+    Raises TargetsError where the current folder is in no project with targets, and SubjectError for a
+    reference that cannot be had.
     """
     discard(output)
+    subjects = subjects_among(options)
     project = _project(Path.cwd())
     request = GateRequest(
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -121,7 +128,13 @@ def run(options: argparse.Namespace, output: Path, say: Callable[[str], None]) -
     for line in announcement(request, are_any_callables):
         say(line)
     with tempfile.TemporaryDirectory(prefix="ckpt-bench-gate-") as folder:
-        return gate(request, _collaborators(options, request, project, output, Path(folder), say))
+        return gate(request, _collaborators(options, subjects, request, project, output, Path(folder), say))
+
+
+def subjects_among(options: argparse.Namespace) -> tuple[Subject, ...]:
+    """The references that are implementations, with what the options say of them. Raises SubjectError."""
+    options.subjects = [text for text in options.against if _kind(text) == "implementation"]
+    return subjects_of(options)
 
 
 def discard(output: Path) -> None:
@@ -152,6 +165,7 @@ def publish(result: GateResult, output: Path) -> None:
 
 def _collaborators(
     options: argparse.Namespace,
+    subjects: Sequence[Subject],
     request: GateRequest,
     project: Path,
     output: Path,
@@ -160,7 +174,7 @@ def _collaborators(
 ) -> Collaborators:
     look = partial(environment.collect, project=project)
     return Collaborators(
-        sides=partial(_sides, options, project, folder),
+        sides=partial(_sides, options, subjects, project, folder),
         grow=grow,
         measure=engine.measure,
         weigh=engine.measure_resources,
@@ -179,12 +193,13 @@ def _collaborators(
     )
 
 
-def _sides(options: argparse.Namespace, project: Path, folder: Path) -> tuple[Side, list[Side | Baseline]]:
+def _sides(
+    options: argparse.Namespace, subjects: Sequence[Subject], project: Path, folder: Path
+) -> tuple[Side, list[Side | Baseline]]:
     candidate = working_tree(project, folder / "candidate")
     if options.save_baseline:
         return candidate, []
-    options.subjects = [text for text in options.against if _kind(text) == "implementation"]
-    theirs = iter(subjects_of(options))
+    theirs = iter(subjects)
     references: list[Side | Baseline] = []
     for number, text in enumerate(options.against or [default_revision(project)]):
         match _kind(text):
@@ -201,10 +216,10 @@ def _sides(options: argparse.Namespace, project: Path, folder: Path) -> tuple[Si
 
 
 def _kind(against: str) -> str:
-    """What a reference is: no name of a revision holds a colon."""
-    if against.endswith(".json"):
-        return "baseline"
-    return "implementation" if ":" in against else "revision"
+    """What a reference is, by its form; `:/text` and `main@{10:00}` are names of revisions."""
+    if _IMPLEMENTATION.match(against):
+        return "implementation"
+    return "baseline" if against.endswith(".json") else "revision"
 
 
 def _is_known(project: Path, commit: str) -> bool:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zlib import crc32
+
+from msgspec import json
 
 from bench.baseline import Baseline, machine_of
+from bench.figures import printable
 from bench.revision import Side, differences
 from bench.verdict_file import Cause, ComparedWith, Refusal
 
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.environment import Environment
+    from bench.verdict_file import Reason
 
 ITSELF = "itself, to be stored as a baseline"
 
@@ -30,6 +35,10 @@ class Comparison:
         """A benchmark's name: its scenario's, and the reference's where there are several."""
         return f"{scenario} against {self.beside}" if self.beside else scenario
 
+    def is_about(self, reason: Reason) -> bool:
+        """Whether a reason speaks of this comparison, or may do so, being the only one."""
+        return not self.beside or reason.about.endswith(self.name_of(""))
+
     @property
     def is_any_callable(self) -> bool:
         """Whether the reference is somebody's own implementation, and no other state of this code."""
@@ -42,10 +51,19 @@ class Comparison:
             case None:
                 return ComparedWith(name=ITSELF)
             case Side(name=name, commit=commit):
-                return ComparedWith(name=name, commit=commit)
+                return ComparedWith(name=name, commit=commit, runs_with=self._runs_with)
             case stored:
                 name = f"baseline of {stored.made_at}, commit {stored.commit[:12]}"
                 return ComparedWith(name=name, commit=stored.commit, is_stored=True)
+
+    @property
+    def _runs_with(self) -> str:
+        """The interpreter and a digest of all versions, where they are others than the candidate's."""
+        if not self.other_versions or not isinstance(self.reference, Side):
+            return ""
+        runtime = self.reference.runtime
+        libraries = crc32(json.encode(runtime.libraries, order="sorted"))
+        return f"{runtime.implementation} {runtime.python}, libraries {libraries:08x}"
 
     @property
     def other_versions(self) -> tuple[tuple[Cause, str], ...]:
@@ -59,6 +77,8 @@ class Comparison:
         match self.reference:
             case None:
                 pass
+            case Side(subject=subject) if subject is not None and subject.is_command:
+                pass  # what runs it is its own matter, and not known
             case Side(name=name):
                 told = "; ".join(told for _, told in self.other_versions)
                 same = "the interpreter and the versions of every dependency that the candidate runs with"
@@ -74,21 +94,22 @@ class Comparison:
 def comparisons_of(candidate: Side, references: Sequence[Side | Baseline]) -> tuple[Comparison, ...]:
     """The candidate beside each, in their order.
 
-    Raises Refusal for two of one name, and for a revision that runs with other versions than the candidate:
-    no time tells of the code alone then. Somebody's implementation is measured as it runs.
+    Raises Refusal for two of one name or commit, and for a revision that runs with other versions than the
+    candidate: no time tells of the code alone then. Somebody's implementation is measured as it runs.
     """
     if not references:
         return (Comparison(candidate, None),)
     several = len(references) > 1
     found = tuple(
-        Comparison(candidate, one, number, _label(one) if several else "")
+        Comparison(candidate, one, number, printable(_label(one)) if several else "")
         for number, one in enumerate(references)
     )
-    names = [one.beside for one in found]
+    for what in ([one.beside for one in found], [one.told.commit for one in found if not one.told.is_stored]):
+        for name in what:
+            if name and what.count(name) > 1:
+                told = f"expected different references, found {name} {what.count(name)} times; name each once"
+                raise Refusal(Cause.NO_REFERENCE, told)
     for one in found:
-        if several and names.count(one.beside) > 1:
-            told = f"expected references of different names, found {one.beside} twice; write a=..., b=..."
-            raise Refusal(Cause.NO_REFERENCE, told)
         if not one.is_any_callable:
             for cause, told in one.other_versions:
                 raise Refusal(cause, f"{one.told.name}: {told}")

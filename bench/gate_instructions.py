@@ -55,11 +55,14 @@ def change_of(
     return compared(candidate, reference)
 
 
-def instruction_reasons(counts: Mapping[str, InstructionChange]) -> Iterator[Reason]:
-    """What of the counts speaks against passing, where they may decide: more of them, and none to speak of."""
+def instruction_reasons(counts: Mapping[str, InstructionChange], about: str = "") -> Iterator[Reason]:
+    """What of the counts beside one reference speaks against passing, where they may decide.
+
+    More of them does, and none at all, which is told `about` the reference.
+    """
     if not counts:
         told = "expected a warm benchmark beside a reference's code, found none; name one with -k"
-        yield Reason(Cause.NOT_COUNTED, "", told)
+        yield Reason(Cause.NOT_COUNTED, about, told)
     for name, one in counts.items():
         if one.verdict == MORE and one.ratio is not None:
             told = (

@@ -107,8 +107,9 @@ def ancestors_of_head(project: Path) -> frozenset[str] | None:
 
 
 def _named(reference: ComparedWith) -> str:
-    is_revision = reference.commit is not None and not reference.is_stored
-    return f"commit {reference.commit}" if is_revision else reference.name
+    if reference.commit is not None and not reference.is_stored:
+        return f"commit {reference.commit}"
+    return f"{reference.name} on {reference.runs_with}" if reference.runs_with else reference.name
 
 
 def _is_compared(one: Benchmark) -> bool:

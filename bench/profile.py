@@ -24,7 +24,9 @@ SHOWN = 5
 TIMEOUT_S = 120.0
 
 _PROGRAM = """
-import cProfile, importlib, json, os, pstats, sys
+import sys
+sys.path[:] = filter(None, sys.path)  # as -P does, which not every interpreter has
+import cProfile, importlib, json, os, pstats
 from pathlib import Path
 from statistics import median
 target, search_path, home, outputs_dir, names, rounds = json.loads(sys.argv[1])
@@ -77,7 +79,7 @@ def profile_of(subject: Subject, call: Call, home: Path | None) -> dict[str, tup
         list(call.config_filenames),
         CALLS,
     ]
-    command = [subject.python, "-P", "-c", _PROGRAM, msgspec.json.encode(arguments).decode()]
+    command = [subject.python, "-c", _PROGRAM, msgspec.json.encode(arguments).decode()]
     environment = {**os.environ, **subject.environment, "PYTHONHASHSEED": "0"}
     try:
         done = subprocess.run(command, capture_output=True, check=True, timeout=TIMEOUT_S, env=environment)

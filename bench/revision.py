@@ -31,7 +31,9 @@ DEFAULT_BRANCHES = ("origin/main", "main")
 _PATIENCE_S = 60.0
 
 _PROBE = """
-import json, platform, sys
+import sys
+sys.path[:] = filter(None, sys.path)  # as -P does, which not every interpreter has
+import json, platform
 from importlib import metadata
 sys.path[:0] = json.loads(sys.argv[1])
 versions = {}
@@ -138,7 +140,7 @@ def implementation(subject: Subject, beside: Side) -> Side:
     python = beside.python if subject.python == sys.executable else subject.python
     return replace(
         beside,
-        name=subject.target,
+        name=subject.target if subject.name == subject.target else f"{subject.name}={subject.target}",
         commit=None,
         home=None,
         python=python,
@@ -151,7 +153,7 @@ def implementation(subject: Subject, beside: Side) -> Side:
 
 def probe(python: str, search_path: tuple[str, ...]) -> Runtime:
     """Ask an interpreter for its version and its distributions. Raises Refusal where it does not answer."""
-    command = [python, "-P", "-c", _PROBE, json.dumps(search_path)]
+    command = [python, "-c", _PROBE, json.dumps(search_path)]
     try:
         done = subprocess.run(command, capture_output=True, check=True, timeout=_PATIENCE_S)
     except (OSError, subprocess.SubprocessError) as error:

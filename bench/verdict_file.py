@@ -138,11 +138,15 @@ class GrowthFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ComparedWith(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gate's candidate was compared with; `commit` is None where the reference is of no revision."""
+    """What a gate's candidate was compared with; `commit` is None where the reference is of no revision.
+
+    `is_stored` is a baseline. `runs_with` tells versions that are not the candidate's.
+    """
 
     name: str
     commit: str | None = None
     is_stored: bool = False
+    runs_with: str = ""
 
 
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,5 +245,10 @@ def load_verdict(path: Path) -> GateResult:
         raise ResultError(
             f"{path}: expected exit code {code_of(result.reasons):d} for its reasons, found "
             f"{result.exit_code}; {remedy}"
+        )
+    if any(not 0 <= one.against < len(result.references) for one in result.benchmarks):
+        numbers = [one.against for one in result.benchmarks]
+        raise ResultError(
+            f"{path}: expected numbers of {len(result.references)} references, found {numbers}; {remedy}"
         )
     return result

@@ -10,7 +10,7 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -41,6 +41,9 @@ _HEAD_BYTES: Final = len(_MAGIC) + 4 + 4
 _NOTHING: Final = -1
 """The number of no config, no entry, nothing left out."""
 
+_Number = Annotated[int, msgspec.Meta(ge=0)]
+_NumberOrNothing = Annotated[int, msgspec.Meta(ge=_NOTHING)]
+
 
 class SnapshotError(ValueError):
     """Bytes that are no snapshot of the wanted memory; its text says what they are instead."""
@@ -48,8 +51,8 @@ class SnapshotError(ValueError):
 
 _Row = tuple[
     str,  # the checkpoint's path
-    int,  # config, by number
-    int,  # provenance, by number
+    _NumberOrNothing,  # config
+    _Number,  # provenance
     tuple[  # the entry's other fields in their order
         str,
         str,
@@ -85,17 +88,14 @@ class _Snapshot(msgspec.Struct, array_like=True):
 
 
 class _Stored(msgspec.Struct, array_like=True):
-    """An answer: its entry and what it leaves out by their numbers in the outline, dependencies by theirs.
-
-    `path` is empty where it is that of the entry's row.
-    """
+    """An answer: its entry and what it leaves out by their numbers in the outline, dependencies by theirs."""
 
     path: str
-    entry: int
-    skipped: int
+    entry: _NumberOrNothing
+    skipped: _NumberOrNothing
     problems: tuple[Problem, ...]
     kind: Kind
-    dependencies: tuple[int, ...]
+    dependencies: tuple[_Number, ...]
     expires_ns: int | None
 
 
@@ -107,18 +107,23 @@ _NOTHING_TOLD: Final = msgspec.msgpack.encode(([], []))
 _decode_snapshot = msgspec.msgpack.Decoder(_Snapshot).decode
 
 
+_Unreadable = (msgspec.MsgspecError, LookupError, ValueError, RecursionError)
+"""What reading bytes raises that no snapshot has, whatever their checksum."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What was read of a file: the outline, and on request all of the memory."""
 
     outline: Outline
-    _found: _Snapshot
+    _rest: bytes
+    _prefix: str
 
     def memory(self) -> Memory:
         """The memory itself. Raises `SnapshotError`."""
         try:
-            return _memory(self._found, self.outline)
-        except (msgspec.MsgspecError, IndexError, ValueError) as error:
+            return _memory(self._rest, self.outline, self._prefix)
+        except _Unreadable as error:
             raise SnapshotError(f"it cannot be read ({error})") from error
 
 
@@ -148,8 +153,11 @@ def decode(data: bytes, key: Key) -> Snapshot:
         found = _decode_snapshot(payload)
         if found.key != key:
             raise SnapshotError("it was written for another tree or other options")
-        return Snapshot(_outline(found), found)
-    except (msgspec.MsgspecError, IndexError) as error:
+        # Nothing else of the file is kept: its rows are entries now.
+        return Snapshot(_outline(found), bytes(found.memory), _prefix(key))
+    except SnapshotError:
+        raise
+    except _Unreadable as error:
         raise SnapshotError(f"it cannot be read ({error})") from error
 
 
@@ -172,7 +180,7 @@ class _Writer:
         outline = self._outline
         rows = [self._row(one) for one in outline.entries]
         told: _Told = (outline.skipped, outline.problems)
-        rest: _Rest = (list(self._memory.folders.values()), self._answers(rows))
+        rest: _Rest = (list(self._memory.folders.values()), self._answers())
         return self._encode(
             _Snapshot(
                 self._key,
@@ -211,7 +219,7 @@ class _Writer:
             ),
         )
 
-    def _answers(self, rows: list[_Row]) -> list[_Stored]:
+    def _answers(self) -> list[_Stored]:
         """The answers in their order, which is that of entries and of what is left out too."""
         stored = []
         entries = skipped = 0
@@ -221,11 +229,10 @@ class _Writer:
                 entry, entries = entries, entries + 1
             if answer.skipped is not None:
                 left_out, skipped = skipped, skipped + 1
-            is_in_row = entry != _NOTHING and rows[entry][0] == path
             dependencies = tuple(map(self._dependencies.__getitem__, answer.dependencies))
             stored.append(
                 _Stored(
-                    "" if is_in_row else path,
+                    path,
                     entry,
                     left_out,
                     answer.problems,
@@ -244,13 +251,16 @@ class _Writer:
         return number
 
     def _text(self, path: Path) -> str:
-        """A path below the outputs directory; one elsewhere stays absolute."""
-        return str(path).removeprefix(self._prefix)
+        """A path below the outputs directory, empty for itself; one elsewhere is absolute, and stays so."""
+        text = str(path)
+        return "" if f"{text}/" == self._prefix else text.removeprefix(self._prefix)
 
 
 def _outline(found: _Snapshot) -> Outline:
-    """Raises `MsgspecError`, and `IndexError` where a number leads nowhere."""
+    """Raises what `_Unreadable` names."""
     key = found.key
+    if len(found.signatures) != len(found.folders) + len(found.dependencies):
+        raise ValueError(f"{len(found.signatures)} signatures of another number of paths")
     provenances = [Provenance(one) for one in found.provenances]
     below = maker_below(Path(key.root))
     configs: list[Path | None] = [below(one) for one in found.configs]
@@ -275,16 +285,20 @@ def _outline(found: _Snapshot) -> Outline:
     )
 
 
-def _memory(found: _Snapshot, outline: Outline) -> Memory:
-    """Raises `MsgspecError`, and `IndexError` where a number leads nowhere."""
-    hook = _path_below(_prefix(found.key))
-    folders, stored = msgspec.msgpack.decode(found.memory, type=_Rest, dec_hook=hook)
+def _memory(rest: bytes, outline: Outline, prefix: str) -> Memory:
+    """Raises what `_Unreadable` names."""
+    listed, stored = msgspec.msgpack.decode(rest, type=_Rest, dec_hook=_path_below(prefix))
+    folders = {one.path: one for one in listed}
+    if list(folders) != outline.folders:
+        raise ValueError("other folders than in its outline")
     paths = outline.dependencies
     answers: dict[str, Answer] = {}
     for one in stored:
-        path = one.path or found.rows[one.entry][0]
-        answers[path] = Answer(
-            path,
+        above, _, name = one.path.rpartition("/")
+        if folders[above].checkpoints.get(name) != one.kind:
+            raise ValueError(f"an answer for {one.path!r}, which is none of its checkpoints")
+        answers[one.path] = Answer(
+            one.path,
             None if one.entry == _NOTHING else outline.entries[one.entry],
             None if one.skipped == _NOTHING else outline.skipped[one.skipped],
             one.problems,
@@ -293,11 +307,13 @@ def _memory(found: _Snapshot, outline: Outline) -> Memory:
             one.expires_ns,
         )
     signatures = outline.signatures[len(folders) :]
-    return Memory({one.path: one for one in folders}, dict(zip(paths, signatures, strict=True)), answers)
+    return Memory(folders, dict(zip(paths, signatures, strict=True)), answers)
 
 
 def _path_below(prefix: str) -> Callable[[type, Any], Path]:
     def made(_: type, text: Any) -> Path:
+        if not isinstance(text, str):
+            raise TypeError("a path that is no text")
         return Path(text if text[:1] == os.sep else prefix + text)
 
     return made
@@ -312,13 +328,10 @@ def _prefix(key: Key) -> str:
 def _without_undecodable_names(memory: Memory) -> Memory:
     """A memory without what a name keeps from being stored; its folders vouch for nothing and are read anew."""
     unstorable = {path for path, one in memory.folders.items() if not _is_storable(one)}
-    answers = {}
-    for path, answer in memory.answers.items():
-        above = path.rpartition("/")[0]
-        if above not in unstorable and _is_storable(answer):
-            answers[path] = answer
-        else:
-            unstorable.add(above)
+    unstorable |= {path.rpartition("/")[0] for path, one in memory.answers.items() if not _is_storable(one)}
+    answers = {
+        path: answer for path, answer in memory.answers.items() if path.rpartition("/")[0] not in unstorable
+    }
     folders = {
         path: Folder(path, None, (), {}, frozenset(), {}) if path in unstorable else one
         for path, one in memory.folders.items()

@@ -71,15 +71,18 @@ class Remembered:
 
     def __init__(self, outline: Outline, read: Callable[[], Memory]) -> None:
         self.outline = outline
-        self._read = read
+        self._read: Callable[[], Memory] | None = read
         self._memory: Memory | None = None
 
     @property
     def memory(self) -> Memory:
         """The memory itself."""
-        if self._memory is None:
-            self._memory = self._read()
-        return self._memory
+        read, memory = self._read, self._memory
+        if memory is None:
+            # Two threads may both read it, and both find the same.
+            memory = self._memory = Memory() if read is None else read()
+            self._read = None
+        return memory
 
 
 def remembered(memory: Memory) -> Remembered:

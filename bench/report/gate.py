@@ -32,7 +32,7 @@ def gate_sections(result: GateResult) -> tuple[Section, ...]:
 
 
 def _compared(result: GateResult) -> Section:
-    remarks = [f"{one.name}: {printable(remark)}" for one in result.benchmarks for remark in one.remarks]
+    remarks = [printable(f"{one.name}: {remark}") for one in result.benchmarks for remark in one.remarks]
     return Section(
         "Candidate and reference",
         ("benchmark", "state", "x reference", "noise floor", "smallest seen", "verdict"),
@@ -183,7 +183,9 @@ def _unequal(result: GateResult) -> int:
 
 def _profiles(result: GateResult) -> tuple[Section, ...]:
     return tuple(
-        Section(f"Where the time went: {one.name}", lines=tuple(map(printable, one.profile.splitlines())))
+        Section(
+            f"Where the time went: {printable(one.name)}", lines=tuple(map(printable, one.profile.splitlines()))
+        )
         for one in result.benchmarks
         if one.profile
     )

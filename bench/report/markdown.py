@@ -27,7 +27,7 @@ def render_sections(chosen: Iterable[Section]) -> str:
 
 
 def _lines(section: Section) -> Iterator[str]:
-    yield f"## {section.title}"
+    yield f"## {_escape(section.title)}"
     yield ""
     if section.rows:
         yield f"| {' | '.join(section.columns)} |"

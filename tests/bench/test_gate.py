@@ -343,6 +343,10 @@ def test_options_that_make_no_sense_are_refused(option: list[str], capsys: pytes
     ("against", "kind"),
     [
         ("v2", "revision"),
+        (":/fix the reader", "revision"),
+        ("main@{2026-01-01 10:00:00}", "revision"),
+        ("cmd:python3 list.py {dir}/x.json", "implementation"),
+        ("a=make:Catalog().listed", "implementation"),
         ("mine=cmd:list {dir}", "implementation"),
         ("origin/main", "revision"),
         ("theirs:listing", "implementation"),

@@ -9,7 +9,7 @@ import msgspec
 
 from catalog.index import Memory
 from catalog.keys import key_of
-from catalog.records import Answer, CheckpointCatalogEntry, Provenance
+from catalog.records import Answer, CheckpointCatalogEntry, Kind, Provenance
 from catalog.scan import Folder
 
 if TYPE_CHECKING:
@@ -46,7 +46,11 @@ def answer(name: str, folder: str = "exp", **changes: Any) -> Answer:
 
 
 def memory_of(*answers: Answer) -> Memory:
-    folders = {path: Folder(path, SIGNATURE, (), {}, frozenset(), {}) for path in ("", "exp")}
+    checkpoints: dict[str, dict[str, Kind]] = {"": {}, "exp": {}}
+    for one in answers:
+        above, _, name = one.path.rpartition("/")
+        checkpoints[above][name] = one.kind
+    folders = {path: Folder(path, SIGNATURE, (), names, frozenset(), {}) for path, names in checkpoints.items()}
     dependencies: dict[str, Signature | None] = {}
     dependencies.update((path, SIGNATURE) for one in answers for path in one.dependencies)
     return Memory(folders, dependencies, {one.path: one for one in answers})

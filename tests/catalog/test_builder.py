@@ -9,9 +9,11 @@ import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 
+from catalog import snapshot
 from catalog.builder import CheckpointCatalogBuilder, Collaborators, build_catalog
 from catalog.filesystem import SETTLING_NS, FileSystem
 from catalog.store import INDEX_DIR_VARIABLE, CatalogCache
@@ -155,6 +157,40 @@ def test_a_second_build_believes_what_has_not_changed_and_reads_what_has(outputs
         write(sidecar, changed(SIDECAR, training__epoch=3, exp_name="b"))
         assert build_catalog(outputs, use_cache=use_cache).entries[0].epochs == 3
     assert list(index.glob("*.index"))
+
+
+def settled(index: Path) -> Collaborators:
+    """What believes at once what it has read, with a process's own memory gone."""
+    files = FileSystem(now_ns=lambda: time.time_ns() + 10 * SETTLING_NS)
+    return Collaborators(files=files, cache=CatalogCache(index))
+
+
+def test_what_has_not_changed_is_answered_from_the_outline_alone(
+    outputs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (outputs / "gone.ckpt").unlink()
+    (outputs / "a" / "checkpoints" / "broken.ckpt").unlink()
+    first = CheckpointCatalogBuilder(outputs, collaborators=settled(index)).build_catalog()
+    reading = Mock(side_effect=snapshot._memory)
+    monkeypatch.setattr(snapshot, "_memory", reading)
+    second = CheckpointCatalogBuilder(outputs, collaborators=settled(index)).build_catalog()
+    assert (second.entries, second.skipped, second.problems) == (first.entries, first.skipped, first.problems)
+    assert reading.call_count == 0
+    write(outputs / "b" / "checkpoints" / "new.ckpt", b"x")
+    third = CheckpointCatalogBuilder(outputs, collaborators=settled(index)).build_catalog()
+    assert reading.call_count == 1
+    assert len(third.problems) == len(first.problems) + 1
+
+
+def test_what_a_caller_does_to_a_catalogs_lists_is_not_remembered(outputs: Path, index: Path) -> None:
+    collaborators = settled(index)
+    counts = []
+    for _ in range(3):
+        found = CheckpointCatalogBuilder(outputs, collaborators=collaborators).build_catalog()
+        counts.append((len(found.entries), len(found.skipped), len(found.problems)))
+        for told in (found.entries, found.skipped, found.problems):
+            told.clear()
+    assert counts == [(2, 2, 2)] * 3
 
 
 def test_an_index_inside_the_tree_is_no_part_of_it(outputs: Path) -> None:

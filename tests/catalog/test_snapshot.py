@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import zlib
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -41,7 +43,7 @@ UNLIKE_A_ROW = {
     "a dependency elsewhere": answer("x", dependencies=("config.yaml",)),
     "a dependency outside": answer("x", dependencies=("/home/somebody/.netrc",)),
     "another name": answer("x", display_name="y"),
-    "a folder that is not remembered": answer("x", folder="elsewhere"),
+    "in the outputs directory itself": answer("x", folder="", dependencies=("x.yaml",)),
     "no config": answer("x", config_path=None),
     "other sources": answer("x", provenance=Provenance({"epochs": "names"})),
     "all numbers": answer("x", precision=0.0, recall=1.0, score=-0.5, monitor="val/loss"),
@@ -117,27 +119,79 @@ def stored_of(memory: Memory) -> snapshot._Snapshot:
     return snapshot._decode_snapshot(snapshot._Writer(KEY, memory, outline_of(memory)).payload())
 
 
+HONEST = memory_of(answer("a"))
+
+
+def sealed(stored: snapshot._Snapshot) -> bytes:
+    """A file of any content, with the checksum that belongs to it."""
+    payload = msgspec.msgpack.encode(stored)
+    return b"".join((DATA[: snapshot._HEAD_BYTES - 4], zlib.crc32(payload).to_bytes(4, "big"), payload))
+
+
+def deep(levels: int) -> msgspec.Raw:
+    return msgspec.Raw(b"\x91" * levels + b"\xc0")
+
+
 def test_numbers_that_lead_nowhere_are_told_even_under_a_right_checksum() -> None:
-    stored = stored_of(memory_of(answer("a")))
-    outline = snapshot._outline(stored)
-    stored.provenances.clear()
-    with pytest.raises(IndexError):
-        snapshot._outline(stored)
-    outline.dependencies.clear()
-    with pytest.raises(SnapshotError, match="cannot be read"):
-        snapshot.Snapshot(outline, stored).memory()
+    for part in ("provenances", "configs"):
+        stored = msgspec.structs.replace(stored_of(HONEST), **{part: []})
+        if part == "configs":
+            stored.rows[0] = ("exp/a.ckpt", 1, *stored.rows[0][2:])
+        with pytest.raises(SnapshotError, match="cannot be read"):
+            snapshot.decode(sealed(stored), KEY)
 
 
-def test_a_memory_of_other_length_than_its_outline_is_told() -> None:
-    stored = stored_of(memory_of(answer("a")))
-    outline = msgspec.structs.replace(snapshot._outline(stored), signatures=[SIGNATURE])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"signatures": []},
+        {"signatures": [SIGNATURE] * 9},
+        {"rows": [("exp/a.ckpt", -2, 0, (*("x",) * 4, 1, "x", *(None,) * 6, True))]},
+        {"rows": [("exp/a.ckpt", 0, -1, (*("x",) * 4, 1, "x", *(None,) * 6, True))]},
+        {"told": msgspec.Raw(msgspec.msgpack.encode(([({"a": 1}, "why")], [])))},
+        {"told": deep(100_000)},
+        {"folders": [b"\xff"]},
+    ],
+    ids=["no signature", "more signatures", "config -2", "provenance -1", "no path", "deep", "no text"],
+)
+def test_an_outline_that_cannot_be_is_refused_under_a_right_checksum(changes: dict[str, Any]) -> None:
+    assert snapshot.decode(sealed(stored_of(HONEST)), KEY).memory() == HONEST
+    with pytest.raises(SnapshotError):
+        snapshot.decode(sealed(msgspec.structs.replace(stored_of(HONEST), **changes)), KEY)
+
+
+def test_a_text_that_is_no_utf_8_is_refused_under_a_right_checksum() -> None:
+    data = sealed(stored_of(HONEST)).replace(b"dbnet", b"dbn\xfft")
+    payload = data[snapshot._HEAD_BYTES :]
+    whole = b"".join((data[: snapshot._HEAD_BYTES - 4], zlib.crc32(payload).to_bytes(4, "big"), payload))
     with pytest.raises(SnapshotError, match="cannot be read"):
-        snapshot.Snapshot(outline, stored).memory()
+        snapshot.decode(whole, KEY)
+
+
+WRONG_RESTS = {
+    "nothing": msgspec.Raw(b"\xc0"),
+    "other folders": msgspec.Raw(msgspec.msgpack.encode(([], []))),
+    "an answer nowhere": (("elsewhere/a.ckpt", 0, -1, (), "file", (0,), None),),
+    "an answer of another kind": (("exp/a.ckpt", 0, -1, (), "folder", (0,), None),),
+    "no such entry": (("exp/a.ckpt", 7, -1, (), "file", (0,), None),),
+    "no such dependency": (("exp/a.ckpt", 0, -1, (), "file", (7,), None),),
+}
+
+
+@pytest.mark.parametrize("rest", WRONG_RESTS.values(), ids=WRONG_RESTS.keys())
+def test_a_memory_that_cannot_be_is_refused_and_its_outline_stands(rest: Any) -> None:
+    if isinstance(rest, tuple):
+        rest = msgspec.Raw(msgspec.msgpack.encode((list(HONEST.folders.values()), rest)))
+    found = snapshot.decode(sealed(msgspec.structs.replace(stored_of(HONEST), memory=rest)), KEY)
+    assert found.outline == outline_of(HONEST)
+    with pytest.raises(SnapshotError, match="cannot be read"):
+        found.memory()
 
 
 def test_a_path_elsewhere_is_not_taken_for_one_below_the_outputs_directory() -> None:
     outside = msgspec.structs.replace(PROBLEM, path=Path("/home/somebody/wandb/run-1"))
     left_out = SkippedCheckpoint(Path("/elsewhere/x.ckpt"), "why")
-    memory = memory_of(answer("x", entry=None, skipped=left_out, problems=(outside, PROBLEM)))
+    itself = msgspec.structs.replace(PROBLEM, path=ROOT, key="itself")
+    memory = memory_of(answer("x", entry=None, skipped=left_out, problems=(outside, PROBLEM, itself)))
     assert back_of(memory) == memory
-    assert snapshot.decode(encoded(memory), KEY).outline.problems == [PROBLEM, outside]
+    assert snapshot.decode(encoded(memory), KEY).outline.problems == [itself, PROBLEM, outside]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from catalog import snapshot
 from catalog.index import Memory
 from catalog.keys import Key, key_of
+from catalog.outline import outline_of
 from catalog.records import Answer, CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
 from catalog.scan import Folder
 from catalog.store import (
@@ -45,7 +49,7 @@ def memory_below(root: Path, name: str = "a.ckpt") -> Memory:
     left_out = SkippedCheckpoint(root / "exp/b.ckpt", "why")
     answers = {
         f"exp/{name}": Answer(f"exp/{name}", entry, None, (problem,), "file", (f"exp/{name}",)),
-        "exp/b.ckpt": Answer("exp/b.ckpt", None, left_out, (), "file", (), 12),
+        "exp/b.ckpt": Answer("exp/b.ckpt", None, left_out, (), "nothing", (), 12),
     }
     folder = Folder(
         "exp", SIGNATURE, (), {name: "file", "b.ckpt": "nothing"}, frozenset({"x.yaml"}), {"b.ckpt": "file"}
@@ -99,6 +103,40 @@ def test_a_file_that_cannot_be_believed_is_one_warning_and_nothing_remembered(
         assert CatalogCache(folder).load(key).memory == Memory()
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "read anew" in caplog.text
+
+
+def test_a_memory_that_cannot_be_read_is_one_warning_once_it_is_asked_for(
+    folder: Path, key: Key, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = memory_below(tmp_path / "outputs")
+    CatalogCache(folder).save(key, memory)
+    kept = CatalogCache(folder).load(key)
+    monkeypatch.setattr(snapshot, "_memory", _refusing)
+    with caplog.at_level(logging.WARNING):
+        assert kept.outline == outline_of(memory)
+        assert caplog.records == []
+        assert kept.memory == Memory()
+        assert kept.memory == Memory()
+    assert len(caplog.records) == 1
+    assert "read anew" in caplog.text
+
+
+def _refusing(*_: object) -> Memory:
+    raise ValueError("no such thing")
+
+
+def test_threads_that_read_one_memory_find_the_same(folder: Path, key: Key, tmp_path: Path) -> None:
+    memory = memory_below(tmp_path / "outputs")
+    CatalogCache(folder).save(key, memory)
+    cache = CatalogCache(folder)
+    gate = threading.Barrier(8)
+
+    def read(_: int) -> Memory:
+        gate.wait()
+        return cache.load(key).memory
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(read, range(8))) == [memory] * 8
 
 
 def test_a_file_written_for_another_key_is_not_believed(folder: Path, key: Key, tmp_path: Path) -> None:
