@@ -231,8 +231,10 @@ def _run_length(entries: bytes, position: int, folder: bytes, entry_bytes: int, 
         if length == 1:
             break
         column = entries[position + place : end : entry_bytes]
-        length -= len(column.lstrip(column[:1]))
-        end = position + length * entry_bytes
+        first = column[:1]
+        if column != first * length:
+            length -= len(column.lstrip(first))
+            end = position + length * entry_bytes
     return length
 
 
