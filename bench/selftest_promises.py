@@ -18,7 +18,7 @@ COVERED_FIXED: Final = (0.94, 0.96)
 COVERED_AT_A_STOP: Final = 0.95
 
 QUIET_SD: Final = 0.02
-"""The noise between processes up to which the rates are promised."""
+"""The noise between processes up to which the rates are promised, groups that are far off left aside."""
 
 
 def exact(happened: int, of: int) -> Rate:

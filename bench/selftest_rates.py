@@ -18,7 +18,7 @@ from bench.selftest_plan import (
     wanted_gates,
 )
 from bench.selftest_promises import FOUND, exact
-from bench.selftest_resampled import LEAST_POOL, covered, noise_of, simulated
+from bench.selftest_resampled import LEAST_POOL, covered, is_noisy, noise_of, simulated
 from bench.selftest_result import (
     CAUGHT,
     Coverage,
@@ -35,7 +35,7 @@ from bench.verdict import DEFAULT_MARGIN, Verdict
 from bench.verdict_file import Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from bench.selftest_log import Record, Recorded
     from bench.selftest_plan import SelfTestRequest, Step
@@ -62,7 +62,8 @@ def assess(
             rng = np.random.default_rng((request.seed, number))
             drawn += simulated(noise, groups, rng)
             held += covered(noise, groups, rng)
-    real = real_gates(recorded.records, is_quick=request.is_quick)
+    noisy = {(one.condition, one.scenario) for one in noises if is_noisy(one)}
+    real = real_gates(recorded.records, noisy, is_quick=request.is_quick)
     real = (*real, *missing(real, wanted_gates(request), is_quick=request.is_quick))
     return SelfTestResult(
         started_at=recorded.header.started_at,
@@ -81,13 +82,21 @@ def assess(
     )
 
 
-def real_gates(records: Iterable[Record], *, is_quick: bool) -> tuple[Gates, ...]:
-    """The gates that ran, one row for each condition, scenario and injection."""
+def real_gates(
+    records: Iterable[Record], noisy: Container[tuple[str, str]] = (), *, is_quick: bool
+) -> tuple[Gates, ...]:
+    """The gates that ran, one row for each condition, scenario and injection.
+
+    `noisy` are the conditions and scenarios with more noise than rates are promised for.
+    """
     lanes: dict[tuple[str, str, float, bool], list[GateRecord]] = defaultdict(list)
     for one in records:
         if isinstance(one, GateRecord):
             lanes[one.condition, one.scenario, one.change, bool(one.fault)].append(one)
-    return tuple(_row(lane, is_quick=is_quick) for lane in lanes.values())
+    return tuple(
+        _row(lane, is_quick=is_quick, is_noisy=(condition, scenario) in noisy)
+        for (condition, scenario, _, _), lane in lanes.items()
+    )
 
 
 def missing(real: Sequence[Gates], wanted: Iterable[Step], *, is_quick: bool) -> tuple[Gates, ...]:
@@ -120,7 +129,7 @@ def _unmeasured(step: Step) -> Gates:
     )
 
 
-def _row(lane: Sequence[GateRecord], *, is_quick: bool) -> Gates:
+def _row(lane: Sequence[GateRecord], *, is_quick: bool, is_noisy: bool) -> Gates:
     first = lane[0]
     called = Counter(one.verdict for one in lane)
     caught = sum(called[name] for name in CAUGHT) if first.fault else called[Verdict.SLOWER.value]
@@ -130,7 +139,7 @@ def _row(lane: Sequence[GateRecord], *, is_quick: bool) -> Gates:
         promise, state = "caught every time", _state_of_faults(called)
     elif first.change:
         promise = f"found in {FOUND[first.change]:.0%}" if not is_quick else "found once"
-        state = _state_of_changed(lane, called, is_quick=is_quick)
+        state = _state_of_changed(lane, called, is_quick=is_quick, is_noisy=is_noisy)
     else:
         promise, state = "no slower, no faster", _state_of_same(called)
     return Gates(
@@ -172,8 +181,13 @@ def _broken(called: Counter[str]) -> bool:
     return bool(set(called) - _VERDICTS - {Cause.TOO_FEW_SAMPLES.value})
 
 
-def _state_of_changed(lane: Sequence[GateRecord], called: Counter[str], *, is_quick: bool) -> State:
-    """Whether a slow-down is found as often as promised, or else whether the gates said they were blind."""
+def _state_of_changed(
+    lane: Sequence[GateRecord], called: Counter[str], *, is_quick: bool, is_noisy: bool
+) -> State:
+    """Whether a slow-down is found as often as promised, or else whether noise is the reason.
+
+    It is where there is more than is promised for, or where the gates said that they were blind.
+    """
     if called[Verdict.EQUIVALENT.value] or called[Verdict.FASTER.value]:
         return State.FAILED
     if _broken(called):
@@ -182,7 +196,7 @@ def _state_of_changed(lane: Sequence[GateRecord], called: Counter[str], *, is_qu
     unfound = [one for one in lane if one.verdict != Verdict.SLOWER.value]
     if found and (is_quick or exact(found, len(lane)).high >= FOUND[lane[0].change]):
         return State.HOLDS
-    return State.NOISY if all(_is_blind(one) for one in unfound) else State.FAILED
+    return State.NOISY if is_noisy or all(_is_blind(one) for one in unfound) else State.FAILED
 
 
 def _is_blind(gate: GateRecord) -> bool:

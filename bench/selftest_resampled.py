@@ -59,6 +59,11 @@ def noise_of(condition: str, scenario: str, groups: Sequence[RecordedGroup]) -> 
     )
 
 
+def is_noisy(noise: Noise) -> bool:
+    """Whether noise exceeds what rates are promised for; by the median, as a group may be far off."""
+    return noise.between_mad_sd > QUIET_SD
+
+
 def _distinct(pool: Pool) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Each pair of arms once: their true values are 0, as their code is the same."""
     return np.concatenate([pool.values[:, 0, 1], pool.values[:, 1, 2], pool.values[:, 2, 0]])
@@ -95,7 +100,7 @@ def _simulated_row(noise: Noise, setting: Setting, row: simulation.Row) -> Gates
     if setting.change:
         promise = f"found in {FOUND[setting.change]:.0%}"
         is_wrong = wrong + called.get(Verdict.EQUIVALENT.value, 0) > 0
-        missed = State.FAILED if noise.between_sd <= QUIET_SD else State.NOISY
+        missed = State.NOISY if is_noisy(noise) else State.FAILED
         state = State.HOLDS if rate.high >= FOUND[setting.change] else missed
     else:
         promise = f"slower or faster in 1 of {GATES_PER_ALARM:,}"
@@ -144,4 +149,4 @@ def _state_of_coverage(rate: Rate, noise: Noise) -> State:
         return State.FAILED
     if rate.low <= COVERED_FIXED[1]:
         return State.HOLDS
-    return State.FAILED if noise.between_sd <= QUIET_SD else State.NOISY
+    return State.NOISY if is_noisy(noise) else State.FAILED

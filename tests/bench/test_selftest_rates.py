@@ -79,6 +79,16 @@ def test_unfound_is_a_failure_only_of_gates_that_said_they_would_see_it(
         assert row_of(*verdicts, change=0.05, detectable=detectable).state is state
 
 
+def test_unfound_is_no_failure_in_more_noise_than_is_promised_for_and_a_false_answer_is_one() -> None:
+    noisy = {("quiet", "14 checkpoints")}
+    missed = [gate_of(one, change=0.05, detectable=0.015) for one in ("slower", "inconclusive")]
+    (quiet,), (row,) = real_gates(missed[1:], is_quick=False), real_gates(missed[1:], noisy, is_quick=False)
+    assert (quiet.state, row.state) == (State.FAILED, State.NOISY)
+    wrong = gate_of("equivalent", change=0.05)
+    assert real_gates([*missed, wrong], noisy, is_quick=False)[0].state is State.FAILED
+    assert real_gates([gate_of("slower")], noisy, is_quick=False)[0].state is State.FAILED
+
+
 def test_a_quick_self_test_asks_for_one_of_each() -> None:
     assert row_of("slower", "inconclusive", change=0.1, is_quick=True).state is State.HOLDS
     assert (

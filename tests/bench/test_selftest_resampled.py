@@ -92,12 +92,12 @@ def test_less_found_than_promised_is_a_failure_unless_the_noise_exceeds_what_is_
 ) -> None:
     counted["0.03"] = Row(1000, 900, {Verdict.SLOWER: 900, Verdict.INCONCLUSIVE: 100}, Rate(970, 1000), 60.0)
     assert rows()[1].state is State.FAILED
-    assert rows(changed(NOISE, between_sd=0.021))[1].state is State.NOISY
+    assert rows(changed(NOISE, between_mad_sd=0.021))[1].state is State.NOISY
 
 
 def test_a_slow_down_called_equivalent_is_a_failure_in_any_noise(counted: dict[str, Row]) -> None:
     counted["0.05"] = Row(1000, 999, {Verdict.SLOWER: 999, Verdict.EQUIVALENT: 1}, Rate(970, 1000), 60.0)
-    assert rows(changed(NOISE, between_sd=0.1))[2].state is State.FAILED
+    assert rows(changed(NOISE, between_mad_sd=0.1))[2].state is State.FAILED
 
 
 def test_intervals_that_cover_too_seldom_where_a_gate_stopped_are_a_failure(counted: dict[str, Row]) -> None:
@@ -119,7 +119,7 @@ def test_wide_intervals_are_no_failure_in_more_noise_than_is_promised_for(
     monkeypatch: pytest.MonkeyPatch, held: int, state: State
 ) -> None:
     monkeypatch.setattr(selftest_resampled, "coverage", lambda *_args, count, **_: Rate(held, count))
-    found = covered(changed(NOISE, between_sd=0.021), GROUPS, np.random.default_rng(0))
+    found = covered(changed(NOISE, between_mad_sd=0.021), GROUPS, np.random.default_rng(0))
     assert {row.state for row in found} == {state}
 
 
