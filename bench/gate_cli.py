@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from bench.subject import Subject
     from bench.verdict_file import GateResult
 
-_IMPLEMENTATION = re.compile(r"(?:[^=:@]*=)?(?:cmd|[A-Za-z_][\w.]*):(?!/)")
+_IMPLEMENTATION = re.compile(r"(?:[^=:@]*=)?(?:cmd:|[A-Za-z_][\w.]*:[A-Za-z_])")
 
 VERDICT = "verdict.json"
 JUNIT = "junit.xml"

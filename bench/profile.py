@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from bench.subject import Subject
     from bench.worker import Call
@@ -23,18 +23,19 @@ CALLS = 21
 SHOWN = 5
 TIMEOUT_S = 120.0
 
+_HOST_FOLDER = str(Path(__file__).parent)
 _PROGRAM = """
 import sys
-sys.path[:] = filter(None, sys.path)  # as -P does, which not every interpreter has
-import cProfile, importlib, json, os, pstats
+# As `bench.worker` does: this folder is searched for one package, and last.
+sys.path[:] = [*filter(None, sys.path), sys.argv.pop()]
+import cProfile, json, os, pstats
 from pathlib import Path
 from statistics import median
+from subject_host import resolve
+sys.path.pop()
 target, search_path, home, outputs_dir, names, rounds = json.loads(sys.argv[1])
 sys.path[:0] = search_path
-module, _, attribute = target.partition(":")
-subject = importlib.import_module(module)
-for name in attribute.split("."):
-    subject = getattr(subject, name)
+subject = resolve(target)
 arguments = Path(outputs_dir), tuple(names)
 prepare = getattr(subject, "prepare", lambda *_: None)
 taken = {}
@@ -71,6 +72,8 @@ def profile_of(subject: Subject, call: Call, home: Path | None) -> dict[str, tup
 
     Paths are told below `home`, so that those of two sides compare. Raises ProfileError.
     """
+    if subject.is_command:
+        raise ProfileError(f"{subject.name}: a command is a process of its own, and not profiled")
     arguments = [
         subject.target,
         list(subject.search_path),
@@ -79,13 +82,17 @@ def profile_of(subject: Subject, call: Call, home: Path | None) -> dict[str, tup
         list(call.config_filenames),
         CALLS,
     ]
-    command = [subject.python, "-c", _PROGRAM, msgspec.json.encode(arguments).decode()]
+    command = [subject.python, "-c", _PROGRAM, msgspec.json.encode(arguments).decode(), _HOST_FOLDER]
     environment = {**os.environ, **subject.environment, "PYTHONHASHSEED": "0"}
     try:
         done = subprocess.run(command, capture_output=True, check=True, timeout=TIMEOUT_S, env=environment)
         return msgspec.json.decode(done.stdout.splitlines()[-1], type=dict[str, tuple[float, float]])
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        told = f"an end with {error.returncode}: {last}"
+        raise ProfileError(f"{subject.name}: expected a profile, found {told}") from error
     except (OSError, subprocess.SubprocessError, IndexError, msgspec.DecodeError) as error:
-        raise ProfileError(f"{subject.name}: expected a profile, found {error}") from error
+        raise ProfileError(f"{subject.name}: expected a profile, found {type(error).__name__}") from error
 
 
 def difference(

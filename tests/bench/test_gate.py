@@ -346,6 +346,7 @@ def test_options_that_make_no_sense_are_refused(option: list[str], capsys: pytes
         (":/fix the reader", "revision"),
         ("main@{2026-01-01 10:00:00}", "revision"),
         ("cmd:python3 list.py {dir}/x.json", "implementation"),
+        ("lines=cmd:/usr/bin/python3 list.py {dir}", "implementation"),
         ("a=make:Catalog().listed", "implementation"),
         ("mine=cmd:list {dir}", "implementation"),
         ("origin/main", "revision"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from bench.profile import ProfileError, difference, profile_of
@@ -52,6 +53,25 @@ def test_nothing_grew_where_both_are_the_same() -> None:
     assert difference(one, one) == ()
 
 
-def test_a_side_that_cannot_be_profiled_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ProfileError, match="gone: expected a profile"):
+FACTORY = """
+class Catalog:
+    def listed(self, outputs_dir):
+        return [one for one in range(50)]
+"""
+
+
+def test_whatever_can_be_measured_can_be_profiled(tmp_path: Path) -> None:
+    subject = msgspec.structs.replace(side(tmp_path / "kept", FACTORY), target="mine:Catalog().listed")
+    assert profile_of(subject, Call(tmp_path), tmp_path / "kept")["listed (mine.py)"][0] == 1
+
+
+def test_a_command_is_not_profiled(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match="a process of its own"):
+        profile_of(Subject("lines", "cmd:list {dir}"), Call(tmp_path), None)
+
+
+def test_a_side_that_cannot_be_profiled_says_so_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        ProfileError, match=r"^gone: expected a profile, found an end with 1: .*no_such_module.*$"
+    ):
         profile_of(Subject("gone", "no_such_module:thing"), Call(tmp_path), None)
