@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from catalog import config, layout, names, sidecar
 from catalog.contract import WANDB_SOURCES, Source
 from catalog.documents import DocumentError, parse_document, read_bytes, unreadable
-from catalog.filesystem import FileSystem, Signature
+from catalog.filesystem import ABSENT, FileSystem, Signature
 from catalog.layout import HYDRA_CONFIG, OWN_CONFIG_SUFFIXES
 from catalog.paths_below import maker_below
 from catalog.records import Problem, ProblemSource
@@ -73,6 +73,13 @@ class Reader:
         if found is None:
             found = self.signatures[path] = self.files.signature(self.tree.absolute(path))
         return found
+
+    def absent(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of some paths where nothing stood when their signatures were taken.
+
+        What comes to stand there later must not be read: when it goes again, the signature is what it was.
+        """
+        return frozenset(path for path in paths if self.signatures.get(path) == ABSENT)
 
     def data(self, path: str) -> bytes:
         """The bytes of a metadata file; the last one is kept for who asks again. Raises `OSError`."""

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 EXPIRES_NS = 60_000_000_000
 """How long the answer of a run that had not finished, or could not be reached, is believed."""
 
-_WANDB_FOLDERS = ("wandb", ".wandb")
-
 
 class _Reference(NamedTuple):
     """Where a run is named: its id as written, what stands beside it, and the file it stands in."""
@@ -49,7 +47,7 @@ class RunAsker:
     deadline_s: float = 10.0
     _local: dict[str, tuple[LocalRun, ...]] = field(default_factory=dict)
     _matches: dict[tuple[str, str | None], LocalRun | None] = field(default_factory=dict)
-    _local_records: dict[tuple[str, bool], RunRecord] = field(default_factory=dict)
+    _local_records: dict[tuple[LocalRun, bool], RunRecord] = field(default_factory=dict)
     _access: Access | None = None
 
     def ask(self, wanting: Sequence[Evidence]) -> dict[str, int]:
@@ -106,24 +104,26 @@ class RunAsker:
 
     def _local_run(self, evidence: Evidence, reference: _Reference | None) -> LocalRun | None:
         """The run's own folder, if there is one; the answer depends on which there are."""
-        from catalog.wandb_local import match_local_run
+        from catalog.wandb_local import match_local_run, wandb_folders
 
         experiment = _experiment_folder(evidence.folder)
         places = self._places(evidence, experiment)
-        evidence.depend(*(os.path.join(place, name) for place in places for name in _WANDB_FOLDERS))
+        evidence.depend(*(folder for place in places for folder in wandb_folders(place)))
         run_id = reference.run_id.rpartition("/")[2] if reference else None
         if (experiment, run_id) not in self._matches:
-            runs = [run for place in places for run in self._runs_at(place)]
+            runs = [run for place in places for run in self._runs_at(place, evidence)]
             found = match_local_run(runs, run_id=run_id, experiment_name=experiment)
             self._matches[experiment, run_id] = found
         return self._matches[experiment, run_id]
 
-    def _runs_at(self, place: str) -> tuple[LocalRun, ...]:
+    def _runs_at(self, place: str, evidence: Evidence) -> tuple[LocalRun, ...]:
         """The runs that stand at one place, looked for once: most places are those of many experiments."""
-        from catalog.wandb_local import find_local_runs
+        from catalog.wandb_local import find_local_runs, wandb_folders
 
         if place not in self._local:
-            self._local[place] = find_local_runs((place,))
+            folders = wandb_folders(place)
+            absent = evidence.reader.absent(folders)
+            self._local[place] = find_local_runs(folder for folder in folders if folder not in absent)
         return self._local[place]
 
     def _read_local_run(self, run: LocalRun, evidence: Evidence) -> None:
@@ -131,9 +131,11 @@ class RunAsker:
         from catalog.wandb_local import read_local_run
 
         evidence.depend(*run.files)
-        key = (run.folder, _has_moment(evidence))
+        # Not the folder alone: another experiment may know of other starts of the same run.
+        key = (run, _has_moment(evidence))
         if key not in self._local_records:
-            self._local_records[key] = read_local_run(run, with_history=key[1])
+            absent = evidence.reader.absent(run.files)
+            self._local_records[key] = read_local_run(run, with_history=key[1], absent=absent)
         _fill(evidence, self._local_records[key])
 
     def _reference_of(self, run: LocalRun, evidence: Evidence) -> _Reference | None:

@@ -13,7 +13,7 @@ from catalog.run_records import RunRecord, plain_config, plain_summary
 from catalog.wandb_log import RunLog, read_run_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
 NEAR_S: Final = 5.0
 
@@ -59,12 +59,14 @@ class LocalRun:
         return sum((run.files for run in self.earlier), start=()) + own
 
 
-def find_local_runs(places: Iterable[str]) -> tuple[LocalRun, ...]:
-    """The runs in the `wandb` folders of `places`; a folder that is not there or refuses has none."""
-    found: dict[str, LocalRun] = {}
-    for place in places:
-        for name in _WANDB_FOLDERS:
-            found.update((run.folder, run) for run in _runs_in(os.path.join(place, name)))
+def wandb_folders(place: str) -> tuple[str, ...]:
+    """Where the folders of runs may stand in a place."""
+    return tuple(os.path.join(place, name) for name in _WANDB_FOLDERS)
+
+
+def find_local_runs(folders: Iterable[str]) -> tuple[LocalRun, ...]:
+    """The runs in some `wandb_folders`; a folder that is not there or refuses has none."""
+    found = {run.folder: run for folder in folders for run in _runs_in(folder)}
     return tuple(sorted(found.values(), key=lambda run: (run.started_at, run.folder)))
 
 
@@ -89,28 +91,29 @@ def match_local_run(runs: Iterable[LocalRun], *, run_id: str | None, experiment_
     return replace(starts[-1], earlier=tuple(starts[:-1])) if starts else None
 
 
-def read_local_run(run: LocalRun, *, with_history: bool = False) -> RunRecord:
+def read_local_run(run: LocalRun, *, with_history: bool = False, absent: Container[str] = ()) -> RunRecord:
     """What a run's own files tell. Raises nothing: what is missing or half written tells nothing.
 
     The readable files come first; the client's log fills in what they lack, and alone holds the history.
+    `absent` files are not looked for.
     """
     config: dict[str, Any] = {}
     summary: dict[str, Any] = {}
     history: list[Mapping[str, Any]] = []
     for start in (*run.earlier, run):
-        told = _read_start(start, with_history)
+        told = _read_start(start, with_history, absent)
         config.update(told.config)
         summary.update(told.summary)
         history += told.history
     return RunRecord(state="local", config=config, summary=summary, history=tuple(history))
 
 
-def _read_start(run: LocalRun, with_history: bool) -> RunRecord:
-    config = plain_config(_read(run.config_path))
-    summary = plain_summary(_read(run.summary_path))
+def _read_start(run: LocalRun, with_history: bool, absent: Container[str]) -> RunRecord:
+    config = plain_config(None if run.config_path in absent else _read(run.config_path))
+    summary = plain_summary(None if run.summary_path in absent else _read(run.summary_path))
     if config and summary and not with_history:
         return RunRecord(config=config, summary=summary)
-    log = _read_log(run.log_path)
+    log = RunLog() if run.log_path in absent else _read_log(run.log_path)
     return RunRecord(
         config=config or log.config, summary=summary or log.last_summary, history=tuple(log.history)
     )

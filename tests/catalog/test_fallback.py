@@ -22,7 +22,7 @@ from fixtures.wandb_server import WandbServer
 from tests.catalog.trees import HYDRA, SIDECAR, changed, without, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Problem
     from catalog.run_records import RunRecord
@@ -269,13 +269,48 @@ def test_a_runs_own_folder_is_read_once_for_all_its_checkpoints(
     write(place.root / "outputs" / "wandb" / name / "files" / "wandb-summary.json", {"val/recall": 0.75})
     read: list[str] = []
 
-    def count(run: LocalRun, *, with_history: bool) -> RunRecord:
+    def count(run: LocalRun, *, with_history: bool, absent: Container[str]) -> RunRecord:
         read.append(run.run_id)
-        return read_local_run(run, with_history=with_history)
+        return read_local_run(run, with_history=with_history, absent=absent)
 
     monkeypatch.setattr(wandb_local, "read_local_run", count)
     assert [entry.recall for entry in place.build()] == [0.75] * 3
     assert read == ["abcd1234"]
+
+
+def test_a_start_that_one_experiment_alone_knows_of_tells_nothing_of_another(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    for experiment in ("one", "two"):
+        place.add(experiment, 3, wandb_run_id="team/ocr/abcd1234")
+    files = "wandb/run-20250101_101012-abcd1234/files/wandb-summary.json"
+    write(place.root / "outputs" / files, {"val/recall": 0.75})
+    write(place.root / "outputs" / "one" / files, {"val/precision": 0.25})
+    told = {entry.checkpoint_path.parts[-3]: (entry.precision, entry.recall) for entry in place.build()}
+    assert told == {"one": (0.25, 0.75), "two": (None, 0.75)}
+
+
+def test_what_came_where_nothing_had_stood_is_not_believed_when_it_is_gone_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    place.add("one", 3, wandb_run_id="team/ocr/abcd1234")
+    files = place.root / "outputs" / "wandb" / "run-20250101_101012-abcd1234" / "files"
+    files.mkdir(parents=True)
+    late = files / "wandb-summary.json"
+
+    def stat(path: str) -> os.stat_result:
+        is_there = os.path.exists(path)
+        if path == str(late) and not is_there:
+            write(late, {"val/recall": 0.75})  # between its signature, of nothing, and its reading
+            raise FileNotFoundError(path)
+        return os.stat(path)
+
+    collaborators = Collaborators(files=replace(in_a_while(), stat=stat), cache=place.cache)
+    CheckpointCatalogBuilder(place.root / "outputs", collaborators=collaborators).build_catalog()
+    late.unlink()
+    assert [entry.recall for entry in place.build()] == [None]
 
 
 def test_control_characters_of_a_server_reach_no_terminal(

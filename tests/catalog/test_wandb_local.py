@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from catalog.builder import CheckpointCatalogBuilder
-from catalog.wandb_local import LocalRun, find_local_runs, match_local_run, read_local_run
+from catalog.wandb_local import LocalRun, find_local_runs, match_local_run, read_local_run, wandb_folders
 from tests.catalog.trees import SIDECAR, changed, without, write
 from tests.wandb_clients import without_wandb
 
@@ -51,7 +51,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_that_the_real_client_kept_offline_is_told_whole(offline: Path) -> None:
-    run = match_local_run(find_local_runs([str(offline)]), run_id="done0001", experiment_name="")
+    run = match_local_run(find_local_runs(wandb_folders(str(offline))), run_id="done0001", experiment_name="")
     assert run is not None
     assert run.is_offline
     record = read_local_run(run, with_history=True)
@@ -61,7 +61,7 @@ def test_a_run_that_the_real_client_kept_offline_is_told_whole(offline: Path) ->
 
 
 def test_a_run_whose_client_was_killed_is_found_and_breaks_nothing(offline: Path) -> None:
-    run = match_local_run(find_local_runs([str(offline)]), run_id="dead0001", experiment_name="")
+    run = match_local_run(find_local_runs(wandb_folders(str(offline))), run_id="dead0001", experiment_name="")
     assert run is not None
     assert read_local_run(run, with_history=True).config in (
         {},
@@ -94,7 +94,7 @@ def test_a_catalog_without_a_key_tells_each_checkpoint_its_own_values_of_that_ru
 
 
 def test_the_time_in_the_folders_name_is_when_the_run_was_started(offline: Path) -> None:
-    runs = find_local_runs([str(offline)])
+    runs = find_local_runs(wandb_folders(str(offline)))
     now = dt.datetime.now()  # noqa: DTZ005 - the client writes local time
     assert {run.run_id for run in runs} == {"done0001", "dead0001"}
     assert all(abs(now - run.started_at) < dt.timedelta(hours=1) for run in runs)
@@ -114,7 +114,7 @@ def make_run(
 
 
 def only(place: Path) -> LocalRun:
-    (run,) = find_local_runs([str(place)])
+    (run,) = find_local_runs(wandb_folders(str(place)))
     return run
 
 
@@ -145,7 +145,7 @@ def test_a_damaged_summary_costs_the_summary_alone(tmp_path: Path, summary: str 
 def test_a_run_that_was_resumed_is_told_from_all_its_folders(tmp_path: Path) -> None:
     make_run(tmp_path, "run-20250131_100000-abc123", summary=json.dumps({"epoch": 1, "val/hmean": 0.5}))
     make_run(tmp_path, "run-20250201_100000-abc123", config=None, summary=json.dumps({"epoch": 2}))
-    run = match_local_run(find_local_runs([str(tmp_path)]), run_id="abc123", experiment_name="")
+    run = match_local_run(find_local_runs(wandb_folders(str(tmp_path))), run_id="abc123", experiment_name="")
     assert run is not None
     record = read_local_run(run)
     assert record.config == {"model": {"architecture": "craft"}}
@@ -164,12 +164,12 @@ def test_links_files_and_other_names_are_no_runs(tmp_path: Path) -> None:
 
 def test_places_without_runs_have_none(tmp_path: Path) -> None:
     (tmp_path / "wandb").touch()
-    assert find_local_runs([str(tmp_path), str(tmp_path / "missing")]) == ()
+    assert find_local_runs((*wandb_folders(str(tmp_path)), *wandb_folders(str(tmp_path / "missing")))) == ()
 
 
 def test_a_place_that_is_named_twice_is_listed_once(tmp_path: Path) -> None:
     make_run(tmp_path, "run-20250131_235959-abc123")
-    assert len(find_local_runs([str(tmp_path), str(tmp_path)])) == 1
+    assert len(find_local_runs(wandb_folders(str(tmp_path)) * 2)) == 1
 
 
 def started(run_id: str, seconds: int) -> LocalRun:
