@@ -64,12 +64,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
 
 
+class _Command(argparse.ArgumentParser):
+    """A parser of one command, which refuses what it does not know: its own usage tells what there is."""
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # as inherited
+        """Parse a command's arguments, all of them."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(
+                f"unrecognized arguments: {' '.join(left)}; `{self.prog} --help` explains those there are"
+            )
+        return found, left
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ckpt-catalog", description="List the checkpoints of Hydra and Lightning trees."
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="tell what was read, and how long it took")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Command)
     _add_list(_tree_command(commands, "list", _list, "list the checkpoints of a tree"))
     show = _tree_command(commands, "show", _show, "tell every field of one checkpoint, with its source")
     show.add_argument("checkpoint", help="its path, below the outputs directory or in full; the end is enough")
@@ -86,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tree_command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: argparse._SubParsersAction[_Command],
     name: str,
     command: Callable[[argparse.Namespace], int],
     purpose: str,

@@ -81,7 +81,7 @@ class Remembered:
         if memory is None:
             # Two threads may both read it, and both find the same.
             memory = self._memory = Memory() if read is None else read()
-            self._read = None
+            self._read = None  # it holds the bytes
         return memory
 
 

@@ -226,3 +226,14 @@ def test_a_further_one_that_is_measured_already_is_a_usage_error(
     assert stand_in(monkeypatch) == []
     assert cli.main(["reproduce", "v2"]) == 2
     assert "write mine=module:callable" in capsys.readouterr().err
+
+
+def test_a_flag_that_there_is_not_is_answered_by_the_commands_own_usage(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["gate", "--agianst", "main"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "--against" in told
+    assert "unrecognized arguments: --agianst main; `ckpt-bench gate --help` explains" in told

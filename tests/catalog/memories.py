@@ -21,12 +21,12 @@ SIGNATURE = (33188, 7, 100, 10**18, 10**18 + 1)
 TOLD = Provenance({"epochs": "sidecar"})
 
 
-def answer(name: str, folder: str = "exp", **changes: Any) -> Answer:
-    """An answer by a sidecar alone, with changes of its entry or of itself."""
-    entry = CheckpointCatalogEntry(
-        checkpoint_path=ROOT / folder / f"{name}.ckpt",
-        config_path=ROOT / "config.yaml",
-        display_name=name,
+def entry_at(checkpoint_path: Path, root: Path = ROOT) -> CheckpointCatalogEntry:
+    """An entry with a value of every kind that is stored."""
+    return CheckpointCatalogEntry(
+        checkpoint_path=checkpoint_path,
+        config_path=root / "config.yaml",
+        display_name=checkpoint_path.name.removesuffix(".ckpt"),
         architecture="dbnet",
         backbone="unknown",
         exp_name="größe",
@@ -37,6 +37,11 @@ def answer(name: str, folder: str = "exp", **changes: Any) -> Answer:
         has_metadata=True,
         provenance=TOLD,
     )
+
+
+def answer(name: str, folder: str = "exp", **changes: Any) -> Answer:
+    """An answer by a sidecar alone, with changes of its entry or of itself."""
+    entry = entry_at(ROOT / folder / f"{name}.ckpt")
     path = f"{folder}/{name}.ckpt" if folder else f"{name}.ckpt"
     own = {key: changes.pop(key) for key in tuple(changes) if key in Answer.__struct_fields__}
     plain = Answer(

@@ -178,3 +178,14 @@ def test_names_that_are_no_utf_8_are_shown_escaped(outputs: Path, capsys: pytest
         file.write(b"x")
     assert run(capsys, "list")[0] == PASSED
     assert any("odd" in entry["checkpoint_path"] for entry in listed(capsys))
+
+
+def test_a_flag_that_there_is_not_is_answered_by_the_commands_own_usage(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["list", ".", "--nope"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "--experiment" in told
+    assert "unrecognized arguments: --nope; `ckpt-catalog list --help` explains" in told

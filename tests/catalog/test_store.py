@@ -15,7 +15,7 @@ from catalog import snapshot
 from catalog.index import Memory
 from catalog.keys import Key, key_of
 from catalog.outline import outline_of
-from catalog.records import Answer, CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
+from catalog.records import Answer, Problem, SkippedCheckpoint
 from catalog.scan import Folder
 from catalog.store import (
     INDEX_DIR_VARIABLE,
@@ -24,27 +24,14 @@ from catalog.store import (
     default_index_dir,
     global_cache,
 )
+from tests.catalog.memories import SIGNATURE, entry_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SIGNATURE = (33188, 7, 100, 10**18, 10**18 + 1)
-
 
 def memory_below(root: Path, name: str = "a.ckpt") -> Memory:
-    entry = CheckpointCatalogEntry(
-        checkpoint_path=root / "exp" / name,
-        config_path=root / "config.yaml",
-        display_name="a",
-        architecture="dbnet",
-        backbone="unknown",
-        exp_name="größe",
-        epochs=2**63 - 1,
-        created_timestamp="20250101_0000",
-        hmean=0.1 + 0.2,
-        monitor_mode="max",
-        provenance=Provenance({"epochs": "sidecar"}),
-    )
+    entry = entry_at(root / "exp" / name, root)
     problem = Problem(path=root / "exp" / name, source="sidecar", key="k", expected="e", found="f", remedy="r")
     left_out = SkippedCheckpoint(root / "exp/b.ckpt", "why")
     answers = {
