@@ -31,10 +31,10 @@ class Serve(Protocol):
 
 @contextlib.contextmanager
 def serve_wandb(runs: Iterable[Run], *, latency_s: float, home: Path) -> Iterator[Mapping[str, str]]:
-    """Serve from this process, at a port of the loopback."""
-    from fixtures.wandb_server import WandbServer
+    """Serve from a process of its own, at a port of the loopback."""
+    from fixtures.wandb_server_process import SeparateWandbServer
 
-    with WandbServer(runs, latency_s=latency_s) as server:
+    with SeparateWandbServer(runs, latency_s=latency_s) as server:
         yield server.environment(home)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bench import floor, subject_host
+import fixtures
 from bench.result import save
 from bench.revision import Runtime, differences
 from bench.verdict_file import Cause, Reason, Refusal
@@ -30,6 +30,7 @@ SCHEMA_VERSION = 1
 KIND = "ckpt-bench baseline"
 OLDEST = timedelta(days=90)
 CLOCKS_MAY_DIFFER_BY = timedelta(days=1)
+_TIMING = ("arms", "engine", "exchange", "floor", "gate_case", "measurement", "pagecache", "scenario", "worker")
 _REMEDY = "make one with `ckpt-bench gate --save-baseline FILE`"
 
 Groups = tuple[tuple[tuple[float, float], ...], ...]
@@ -66,8 +67,11 @@ class _Header(msgspec.Struct):
 
 
 def harness_digest() -> str:
-    """What tells the code that times, and that of the yardsticks, from any other."""
-    files = [Path(str(floor.__file__)), *sorted(Path(str(subject_host.__file__)).parent.glob("*.py"))]
+    """What tells the code that times, the yardsticks, and what writes the trees, from any other."""
+    own = Path(__file__).parent
+    files = [own / f"{name}.py" for name in _TIMING]
+    for folder in (own / "subject_host", Path(str(fixtures.__file__)).parent):
+        files += sorted(folder.glob("*.py"))
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
@@ -110,8 +114,11 @@ def load_baseline(
     return baseline
 
 
-def stored(baseline: Baseline, name: str, target: str, tree: dict[str, Any]) -> Groups:
-    """The pairs of one benchmark. Raises Refusal where they are none to compare with."""
+def stored(baseline: Baseline, name: str, target: str, yardstick: str, tree: dict[str, Any]) -> Groups:
+    """The pairs of one benchmark, of a target beside a yardstick on a tree.
+
+    Raises Refusal where they are none to compare with.
+    """
     found = {one.name: one for one in baseline.benchmarks}.get(name)
     if found is None:
         raise Refusal(Cause.NOT_IN_BASELINE, f"expected it in the baseline, found none; {_REMEDY}")
@@ -119,8 +126,9 @@ def stored(baseline: Baseline, name: str, target: str, tree: dict[str, Any]) -> 
         raise Refusal(
             Cause.BASELINE_ABSOLUTE, f"expected ratios to a yardstick, found absolute times; {_REMEDY}"
         )
-    if (found.target, found.tree) != (target, tree):
-        changed = f"{found.target} on {found.tree}, not {target} on {tree}"
+    if (found.target, found.yardstick, found.tree) != (target, yardstick, tree):
+        then = f"{found.target} beside {found.yardstick} on {found.tree}"
+        changed = f"{then}, not {target} beside {yardstick} on {tree}"
         raise Refusal(Cause.BASELINE_STALE, f"expected the same benchmark, found {changed}; {_REMEDY}")
     for taken_ns in (one for group in found.groups for pair in group for one in pair):
         if not (math.isfinite(taken_ns) and taken_ns > 0):
@@ -177,7 +185,7 @@ def _decoded(path: Path) -> Baseline:
 def _check_age(path: Path, baseline: Baseline, now: datetime) -> None:
     try:
         made_at = datetime.fromisoformat(baseline.made_at).astimezone(UTC)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Refusal(
             Cause.BASELINE_UNREADABLE, f"{path}: expected a date, found {error}; {_REMEDY}"
         ) from error

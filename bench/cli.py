@@ -25,6 +25,7 @@ from bench.history_command import (
 )
 from bench.history_entries import gate_entry
 from bench.instructions_command import add_instructions_command, instructions_command
+from bench.mixed_parser import MixedParser
 from bench.outcome import WORDS
 from bench.report import markdown, terminal
 from bench.report.gate import gate_sections
@@ -59,7 +60,7 @@ _MORE_EXIT_CODES = "\n  130  interrupted; what was generated is removed, result.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: see `bench.verdict.ExitCode`, and 130 when interrupted."""
-    options = _parser().parse_args(arguments)
+    options = _parsed(sys.argv[1:] if arguments is None else arguments)
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)
@@ -86,28 +87,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain("a fault of the harness; nothing that it measured counts", ExitCode.NOTHING_MEASURED)
 
 
-class _Mixed(argparse.ArgumentParser):
-    """A parser of one command whose positional arguments may stand on both sides of an option."""
-
-    _is_mixing = False
-
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # as inherited
-        """Parse a command's arguments; `parse_known_intermixed_args` comes back here for its own two steps.
-
-        What is left over is refused here, as the usage of one command tells what there is.
-        """
-        if self._is_mixing:
-            return super().parse_known_args(args, namespace)
-        self._is_mixing = True
-        try:
-            found, left = self.parse_known_intermixed_args(args, namespace)
-        finally:
-            self._is_mixing = False
-        if left:
-            self.error(
-                f"unrecognized arguments: {' '.join(left)}; `{self.prog} --help` explains those there are"
-            )
-        return found, left
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of a command. Arguments that make no sense end the program, and leave no earlier verdict."""
+    try:
+        return _parser().parse_args(arguments)
+    except SystemExit as ended:
+        if ended.code and arguments[:1] == ["gate"]:
+            gate_cli.discard_before(arguments[1:], Path(DEFAULT_OUTPUT))
+        raise
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -117,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXIT_CODES + _MORE_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Mixed)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=MixedParser)
     _add_reproduce(commands.add_parser("reproduce", help="measure every claim about V2 on generated trees"))
     limits.add_arguments(commands.add_parser("limits", help="hold V2 against the floor of the system"))
     _add_run(commands.add_parser("run", help="measure any catalogs on any tree"))
@@ -162,7 +149,7 @@ def _add_instructions(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_gate(parser: argparse.ArgumentParser) -> None:
-    gate_cli.add_options(parser, seconds=_seconds)
+    gate_cli.add_options(parser, seconds=_seconds, seed=_seed)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.set_defaults(command=_gate)
     parser.add_argument(

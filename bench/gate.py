@@ -30,7 +30,7 @@ from bench.sampling import LEAST_GROUPS
 from bench.scenario import SCENARIOS
 from bench.statistics import group_values
 from bench.verdict import ExitCode
-from bench.verdict_file import Benchmark, Cause, GateResult, Reason, Refusal, code_of, concluded
+from bench.verdict_file import Benchmark, Cause, GateResult, Reason, Refusal, code_of, concluded, encodable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,7 +96,7 @@ class _Gate:
         return self._published()
 
     def _published(self) -> GateResult:
-        result = concluded(self._result)
+        result = concluded(encodable(self._result))
         try:
             self._with.publish(result)
         except OSError as error:
@@ -124,6 +124,10 @@ class _Gate:
             for case in cases:
                 if case.name in finals:
                     case.weigh(self._with.weigh)
+                    case.look_again(self._with.look_again)
+                    if found := case.reasons():
+                        self._reasons += found
+                        del finals[case.name]
             self._with.keep_samples(cases)
             self._result = with_changes(
                 self._result,
@@ -159,7 +163,7 @@ class _Gate:
         for setting, scenario in self._request.scenarios(is_any_callable=comparison.is_any_callable):
             name = comparison.name_of(scenario.name)
             if setting.is_cold and not self._with.is_cold_possible(tree.root):
-                if self._request.pattern:
+                if self._request.pattern or isinstance(reference, Baseline):
                     told = "expected files that can be made cold, found none; use another file system"
                     self._reasons.append(Reason(Cause.UNKNOWN_COLD, name, told))
                 self._notes.append(f"{name}: not measured, as files cannot be made cold here")
@@ -168,7 +172,8 @@ class _Gate:
             if isinstance(reference, Baseline):
                 try:
                     target = scenario.candidate.target
-                    groups = stored(reference, scenario.name, target, tree_of(self._request))
+                    yardstick = scenario.floor.target
+                    groups = stored(reference, scenario.name, target, yardstick, tree_of(self._request))
                 except Refusal as refusal:
                     self._reasons.append(refusal.reason(name))
                     continue
@@ -187,6 +192,7 @@ class _Gate:
                 rng=self._rng,
                 against=comparison.number,
                 stored=groups,
+                settle=self._with.settle,
             )
 
     def _nothing_chosen(self, comparison: Comparison) -> Reason:

@@ -12,6 +12,7 @@ from msgspec.structs import replace as with_changes
 
 from bench.agreement import examine
 from bench.arms import arms_of
+from bench.instructions import wait_until_settled
 from bench.measurement import Measurement, Plan
 from bench.result import EqualityVerdict, RowVerdict
 from bench.scenario import CONFIG_FILENAMES, Setting
@@ -21,11 +22,12 @@ from bench.worker import Call
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from bench.arms import Serve
     from bench.baseline import Groups
+    from bench.gate_collaborators import LookAgain
     from bench.measurement import Arm, Resources
     from bench.reproduce import Measure, Weigh
     from bench.result import EqualityOutcome
@@ -136,6 +138,8 @@ class Case:
     measurement: Measurement | None = None
     elapsed_s: float = 0.0
     weighed: dict[str, Resources] = field(default_factory=dict)
+    settle: Callable[[Path], None] = wait_until_settled
+    _unseen: str = ""
     _written: list[str] = field(default_factory=list)
 
     @property
@@ -153,7 +157,10 @@ class Case:
 
         Raises Refusal where they show anything that no time may be taken from.
         """
+        is_exchanged = self.tree.spec.sidecar_share != self.setting.sidecar_share
         call = self.call
+        if is_exchanged:
+            self.settle(call.outputs_dir)  # nobody would remember what has just been written
         plan = Plan(
             processes=groups,
             rounds=ROUNDS,
@@ -191,6 +198,10 @@ class Case:
         """Look at what the candidate and its reference need besides time, in processes of their own."""
         compared = [arm for arm in self.arms if arm.name in {CANDIDATE, REFERENCE}]
         self.weighed = weigh(compared, self.call, rng=self.rng)
+
+    def look_again(self, look: LookAgain) -> None:
+        """See whether the candidate notices a change between two calls, in a process of its own."""
+        self._unseen = look(self.arm.subject, self.call)
 
     def needs(self) -> tuple[Needs, ...]:
         """What each that was weighed needs, with the CPU time of the calls that were timed."""
@@ -241,19 +252,32 @@ class Case:
         if self._written:
             told = f"expected the tree as it was, found {len(self._written)} changes, first {self._written[0]}"
             yield Reason(Cause.TREE_WRITTEN, self.name, told)
+        if self._unseen:
+            yield Reason(Cause.CHANGE_UNSEEN, self.name, self._unseen)
         yield from self._wrong(measurement)
 
     def _foreign(self, measurement: Measurement) -> Iterator[Reason]:
         """Arms whose callable came from elsewhere than the code that it was to be measured in."""
         for arm in sorted({name for group in measurement.groups for name in group.loaded}):
             side = self.sides.of(arm)
-            if side is None or side.home is None:
+            if side is None:
                 continue
-            home = os.path.realpath(side.home)
             for origin in {group.loaded[arm].origin for group in measurement.groups if arm in group.loaded}:
-                if origin is None or not os.path.realpath(origin).startswith(home + os.sep):
-                    told = f"{arm}: expected code of {side.name}, found {origin}; it has no such module"
-                    yield Reason(Cause.OTHER_CODE, self.name, told)
+                if told := self._is_foreign(side, origin):
+                    yield Reason(Cause.OTHER_CODE, self.name, f"{arm}: {told}")
+
+    def _is_foreign(self, side: Side, origin: str | None) -> str:
+        """What is wrong with where a side's code came from; empty where nothing is."""
+        if side.home is not None:
+            if origin is None or not _is_below(origin, side.home):
+                return f"expected code of {side.name}, found {origin}; it has no such module"
+            return ""
+        ours = self.sides.candidate
+        is_itself = side.target == self.scenario.candidate.target and bool(side.search_path)
+        if is_itself and origin is not None and ours.home is not None and _is_below(origin, ours.home):
+            told = ", ".join(side.search_path)
+            return f"expected code below {told}, found the candidate's own; look at --path"
+        return ""
 
     def _wrong(self, measurement: Measurement) -> Iterator[Reason]:
         variant = self.tree.with_sidecars(self.setting.sidecar_share)
@@ -269,6 +293,10 @@ class Case:
 
     def _setting(self) -> Setting:
         return replace(self.setting, scenarios=(), besides=self.contestants)
+
+
+def _is_below(path: str, folder: Path) -> bool:
+    return os.path.realpath(path).startswith(os.path.realpath(folder) + os.sep)
 
 
 def _middle_ratios(groups: Sequence[Sequence[tuple[float, float]]]) -> list[float]:

@@ -26,11 +26,13 @@ from bench.baseline import (
     store,
 )
 from bench.family import Family
+from bench.freshness import look_again
 from bench.gate import gate
 from bench.gate_case import CANDIDATE, REFERENCE
 from bench.gate_collaborators import Collaborators
 from bench.gate_instructions import change_of
 from bench.gate_request import GateRequest, announcement, tree_of
+from bench.instructions import wait_until_settled
 from bench.profile import ProfileError, difference, profile_of
 from bench.report import junit, markdown
 from bench.report.gate import gate_sections
@@ -60,8 +62,10 @@ BUDGET_S = 60.0
 QUICK_BUDGET_S = 10.0
 
 
-def add_options(parser: argparse.ArgumentParser, *, seconds: Callable[[str], float]) -> None:
-    """The options of the command, but for the formats that every command has; the caller reads seconds."""
+def add_options(
+    parser: argparse.ArgumentParser, *, seconds: Callable[[str], float], seed: Callable[[str], int]
+) -> None:
+    """The options of the command, but for the formats that every command has; the caller reads numbers."""
     parser.description = (
         "Compare the working tree's catalog with a reference, in alternation. The exit code is the verdict."
     )
@@ -92,7 +96,7 @@ def add_options(parser: argparse.ArgumentParser, *, seconds: Callable[[str], flo
     parser.add_argument(
         "--growth", action="store_true", help="compare how time grows over four sizes of trees, too"
     )
-    parser.add_argument("--seed", type=int, default=0, help="draws another tree and other orders (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="draws another tree and other orders (default: 0)")
     parser.add_argument(
         "--instructions",
         choices=("explain", "gate"),
@@ -143,6 +147,14 @@ def discard(output: Path) -> None:
         (output / name).unlink(missing_ok=True)
 
 
+def discard_before(arguments: Sequence[str], default_output: Path) -> None:
+    """`discard` for arguments that could not be read as a whole: whoever gates with them gets no verdict."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser.add_argument("--output", type=Path, default=default_output)
+    with suppress(argparse.ArgumentError, OSError):
+        discard(parser.parse_known_args(arguments)[0].output)
+
+
 def publish(result: GateResult, output: Path) -> None:
     """Write `verdict.json`, JUnit and Markdown: all, or none of them. Raises OSError where the disk refuses."""
     texts = {
@@ -182,6 +194,8 @@ def _collaborators(
         decide=Family,
         profile=_profile,
         count_instructions=partial(change_of, find=find_cachegrind, say=say),
+        look_again=look_again,
+        settle=wait_until_settled,
         environment=look,
         is_cold_possible=pagecache.cold_supported,
         monotonic_s=time.monotonic,

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from bench.gate_instructions import CountInstructions
     from bench.reproduce import Grow, Measure, Weigh
     from bench.revision import Side
+    from bench.subject import Subject
     from bench.verdict_file import GateResult
+    from bench.worker import Call
 
 
 class Decide(Protocol):
@@ -27,6 +29,13 @@ class Decide(Protocol):
         self, names: Sequence[str], *, budget_s: float, benchmark_budget_s: float, margin: float
     ) -> Family:
         """All of them within a total."""
+
+
+class LookAgain(Protocol):
+    """Sees whether a subject notices a change."""
+
+    def __call__(self, subject: Subject, call: Call, /) -> str:
+        """What speaks against it; empty where nothing does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,8 @@ class Collaborators:
     profile: Callable[[Case], str]
     environment: Callable[[Path], Environment]
     count_instructions: CountInstructions
+    look_again: LookAgain
+    settle: Callable[[Path], None]
     is_cold_possible: Callable[[Path], bool]
     monotonic_s: Callable[[], float]
     publish: Callable[[GateResult], None]

@@ -53,7 +53,7 @@ class Comparison:
             case Side(name=name, commit=commit):
                 return ComparedWith(name=name, commit=commit, runs_with=self._runs_with)
             case stored:
-                name = f"baseline of {stored.made_at}, commit {stored.commit[:12]}"
+                name = f"baseline of {stored.made_at}, {stored.code}"
                 return ComparedWith(name=name, commit=stored.commit, is_stored=True)
 
     @property

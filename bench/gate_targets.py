@@ -74,11 +74,17 @@ def _of(case: Case, target: Target, home: Path, serve: Serve) -> Interval | None
 
 
 def _ratio(case: Case, target: Target, home: Path, serve: Serve) -> Interval | None:
-    """Times the floor, or times as fast as legacy; both run beside the candidate, legacy from its own code."""
+    """Times the floor, or times as fast as legacy; both run beside the candidate, legacy from its own code.
+
+    `None` where anything speaks against what was measured: a wrong answer, a failure, foreign code.
+    """
     other = replace(LEGACY if target.measure == "times_legacy" else case.scenario.floor, name=target.measure)
     plan = Plan(processes=3, rounds=5, budget_s=BUDGET_S, cold=case.setting.is_cold, timeout_s=TIMEOUT_S)
-    with case.sides.arms((case.contestants[0], other), case.tree, home / target.name, serve) as arms:
+    contestants = (case.contestants[0], other)
+    with case.sides.arms(contestants, case.tree, home / target.name, serve) as arms:
         measurement = case.measure(arms, case.call, plan, rng=case.rng)
+        if replace(case, arms=arms, contestants=contestants, measurement=measurement).reasons():
+            return None
     order = (other.name, CANDIDATE) if target.measure == "times_legacy" else (CANDIDATE, other.name)
     try:
         found = ratio(measurement.pairs_ns(*order))

@@ -98,9 +98,9 @@ def alternate(job: dict[str, Any]) -> dict[str, Any]:
 def change(job: dict[str, Any], sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
     """Time all subjects after one sidecar was rewritten, and again with nothing changed, `rounds` times.
 
-    The sidecar has settled (`settle_s`) before it is read. What is unchanged is read after as long a rest,
-    which leaves the processor's caches alike. `seen` counts, for each subject, the answers that differed from
-    the ones before the change.
+    It is rewritten in place or, where the job is `replacing`, as a whole by a rename. The sidecar has settled
+    (`settle_s`) before it is read. What is unchanged is read after as long a rest, which leaves the processor's
+    caches alike. `seen` counts, for each subject, the answers that differed from the ones before the change.
     """
     contestants = Contestants(job)
     sidecar = min(Path(job["outputs_dir"]).rglob("*.metadata.yaml"))
@@ -110,7 +110,7 @@ def change(job: dict[str, Any], sleep: Callable[[float], None] = time.sleep) -> 
     changed: list[Times] = []
     unchanged: list[Times] = []
     for number in range(job["rounds"]):
-        _rewrite(sidecar, number)
+        _rewrite(sidecar, number, is_replacing=job["replacing"])
         for times in (changed, unchanged):
             sleep(job["settle_s"])
             times.append({name: contestants.time_ns(name, is_compared=True) for name in contestants.shuffled()})
@@ -135,12 +135,14 @@ def trace(job: dict[str, Any]) -> dict[str, Any]:
 JOBS = {"alternate": alternate, "change": change, "trace": trace}
 
 
-def _rewrite(sidecar: Path, number: int) -> None:
+def _rewrite(sidecar: Path, number: int, *, is_replacing: bool) -> None:
     """Give a sidecar another metric than it had in the rounds before. Raises `ValueError` where it has none."""
     content, count = _METRIC.subn(b"  hmean: 0.%04d" % (number + 1), sidecar.read_bytes())
     if count != 1:
         raise ValueError(f"{sidecar}: expected one hmean, found {count}; choose another sidecar")
-    sidecar.write_bytes(content)
+    written = sidecar.with_suffix(".part") if is_replacing else sidecar
+    written.write_bytes(content)
+    written.replace(sidecar)
 
 
 def _mark(name: str) -> None:

@@ -11,14 +11,13 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.limits_host import BEGIN, END
 from bench.subject import Subject
+from bench.whole_process import time_process
 from bench.worker import Call, Memory, Worker
 
 if TYPE_CHECKING:
@@ -78,26 +77,12 @@ class Processes:
 
     def time_ns(self, command: Sequence[str]) -> int:
         """How long a command takes as a whole process, what it prints thrown away. Raises `ProcessError`."""
-        begun_ns = time.perf_counter_ns()
-        process = subprocess.Popen(
-            command,
-            env=self._environment,
-            cwd=self.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        ended = time_process(
+            command, environment=self._environment, folder=self.home, timeout_s=self._timeout_s
         )
-        # A wait with a time limit polls, up to 50 ms apart: this one is woken when the process ends.
-        watchdog = threading.Timer(self._timeout_s, process.kill)
-        watchdog.start()
-        try:
-            code = process.wait()
-            elapsed_ns = time.perf_counter_ns() - begun_ns
-        finally:
-            watchdog.cancel()
-        if code:
-            raise ProcessError(f"{' '.join(command)}: expected exit code 0, found {code}")
-        return elapsed_ns
+        if ended.code:
+            raise ProcessError(f"{' '.join(command)}: expected exit code 0, found {ended.code}")
+        return ended.elapsed_ns
 
     def imported_by(self, arguments: Sequence[str]) -> frozenset[str]:
         """The top-level packages that the interpreter imports for a script or module."""

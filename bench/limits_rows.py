@@ -13,10 +13,11 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from bench import limits_header, limits_wandb
+from bench.asking import SPECS as ASKED_TREES
 from bench.figures import duration, share, size
 from bench.limits_figures import MS, difference_ms, exactly, pairs, scaled, times, times_floor
 from bench.limits_result import Figure, judged
-from bench.limits_session import READ_FLOOR, STAT_FLOOR, OutputsDiffer, Session, effort_for
+from bench.limits_session import READ_FLOOR, STAT_FLOOR, Effort, OutputsDiffer, Session, effort_for
 from bench.result import Interval, TargetState
 from bench.scenario import CONFIG_FILENAMES, REMEMBERED, V2
 from bench.statistics import fit_exponent, median_interval, ratio
@@ -221,13 +222,22 @@ def fast_path(session: Session, checkpoints: int) -> Iterator[Figure]:
 
 def change(session: Session, checkpoints: int) -> Iterator[Figure]:
     """What one changed sidecar adds to a remembered build, and what writing the index adds to that."""
-    effort = session.plan.change
+    plan = session.plan
+    yield from _changed(session, checkpoints, plan.change, "one changed sidecar", is_replacing=False)
+    what = "one sidecar replaced by a rename"
+    yield from _changed(session, checkpoints, plan.replace, what, is_replacing=True)
+
+
+def _changed(
+    session: Session, checkpoints: int, effort: Effort, what: str, *, is_replacing: bool
+) -> Iterator[Figure]:
     job = session.job(
         "change",
         checkpoints,
         {"written": REMEMBERED.target, "unwritten": UNWRITTEN},
         rounds=effort.rounds,
         settle_s=session.plan.settle_s,
+        replacing=is_replacing,
     )
     reply = session.processes.run(job)
     if any(seen != effort.rounds for seen in reply["seen"].values()):
@@ -240,7 +250,7 @@ def change(session: Session, checkpoints: int) -> Iterator[Figure]:
     ]
     floor = duration(median(one["unwritten"] for one in reply["unchanged"]))
     for title, differences, limit in (
-        ("one changed sidecar adds to a remembered build", added, 5.0),
+        (f"{what} adds to a remembered build", added, 5.0),
         ("writing the index after that adds", writing, None),
     ):
         value = difference_ms(differences)
@@ -305,7 +315,7 @@ ROWS: Final = (
     Row("fast-path", "sidecars that the fast reader takes", (10_000,), fast_path),
     Row("change", "one changed sidecar", (10_000,), change),
     Row("header", "header reader", (None,), header),
-    Row("wandb", "asking W&B", tuple(limits_wandb.SPECS), wandb),
+    Row("wandb", "asking W&B", tuple(ASKED_TREES), wandb),
 )
 """In the order in which they are measured: `change` changes its tree, so that no row of that tree follows."""
 

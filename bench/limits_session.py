@@ -57,11 +57,12 @@ class Plan:
         }
     )
     new_process: Mapping[int, Effort] = field(
-        default_factory=lambda: {0: Effort(24), 10_000: Effort(16), 100_000: Effort(6)}
+        default_factory=lambda: {0: Effort(60), 10_000: Effort(16), 100_000: Effort(6)}
     )
     memory: Mapping[int, Effort] = field(default_factory=lambda: {0: Effort(5), 100_000: Effort(3)})
     commands: Effort = Effort(25)
     change: Effort = Effort(1, 15)
+    replace: Effort = Effort(1, 9)
     settle_s: float = 3.3
 
 

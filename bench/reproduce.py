@@ -17,30 +17,32 @@ from msgspec.structs import replace as with_changes
 
 from bench.agreement import examine
 from bench.arms import arms_of
-from bench.further import compared_too, left_out_of, measured_too
+from bench.further import compared_too, left_out_of
 from bench.measurement import Plan
 from bench.operations import Count, with_operations
 from bench.outcome import WORDS, exit_code, judge, left_out
 from bench.records import setting_record, unfinished_note, with_declared, with_tree
 from bench.result import EqualityOutcome, EqualityVerdict, Interval, Result
 from bench.rows import legacy_note, noise_of, range_of, rows_of
-from bench.scenario import CONFIG_FILENAMES, UNTIDY, UNTIDY_SPEC, chosen_settings
+from bench.scenario import CONFIG_FILENAMES, UNTIDY, UNTIDY_SPEC
 from bench.trees import standing_in
-from bench.worker import Call
+from bench.verdict import ExitCode, worst
+from bench.worker import Call, ClockError, SubjectError, WorkerError
+from fixtures.wandb_server_process import WandbServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from bench.agreement import Agreement
     from bench.arms import Serve
+    from bench.asking_cell import AskingCell
     from bench.environment import Environment
     from bench.measurement import Arm, Measurement, Resources
+    from bench.reproduce_request import Request
     from bench.result import Row, TargetOutcome
     from bench.scenario import Setting
-    from bench.subject import Subject
-    from bench.targets import Target
     from bench.trees import GrownTree, Variant
     from fixtures.spec import TreeSpec
 
@@ -50,6 +52,13 @@ class Grow(Protocol):
 
     def __call__(self, spec: TreeSpec, parent: Path, /, *, keep: bool) -> AbstractContextManager[GrownTree]:
         """Yield a tree below `parent`, and remove it when the context is left, unless it is to be kept."""
+
+
+class Ask(Protocol):
+    """Measures asking W&B."""
+
+    def __call__(self, spec: TreeSpec, parent: Path, /) -> Iterable[AskingCell]:
+        """Measure on a tree of its own below `parent`, cell by cell."""
 
 
 class Measure(Protocol):
@@ -81,51 +90,7 @@ class Collaborators:
     say: Callable[[str], None]
     home: Path
     count: Count | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What is to be reproduced: the trees of a profile, within a budget of measuring time.
-
-    `further` implementations are measured beside legacy and V2 where `bench.further` can. Generating the trees
-    and looking at memory come on top of `budget_s`.
-    """
-
-    profile: str
-    specs: tuple[TreeSpec, ...]
-    seed: int
-    targets: tuple[Target, ...]
-    trees_dir: Path
-    budget_s: float
-    is_quick: bool = False
-    is_cold_wanted: bool = True
-    is_kept: bool = False
-    further: tuple[Subject, ...] = ()
-
-    def settings(self, number: int) -> tuple[Setting, ...]:
-        """What is measured on the tree of this number (from 0), if its files can be made cold."""
-        chosen = chosen_settings(
-            is_cold_wanted=self.is_cold_wanted, is_quick=self.is_quick, is_first_tree=number == 0
-        )
-        return tuple(measured_too(self.further, one) for one in chosen)
-
-
-def announcement(request: Request) -> tuple[str, ...]:
-    """What a run will do, said before it does any of it."""
-    peak_bytes = max((spec.total_bytes for spec in request.specs), default=0)
-    trees = ", then ".join(
-        f"{spec.checkpoints} x {spec.checkpoint_bytes / 1e6:.3g} MB" for spec in request.specs
-    )
-    stays = "kept afterwards" if request.is_kept else "removed afterwards"
-    return (
-        f"Generates {trees} checkpoints (at most {peak_bytes / 1e9:.2g} GB at a time, {stays}).",
-        *(
-            f"Measures on {spec.checkpoints}: {', '.join(one.name for one in request.settings(number))}."
-            for number, spec in enumerate(request.specs)
-        ),
-        "Compares the answers of all implementations on each of them, and on a small untidy tree.",
-        f"Takes about {request.budget_s:.0f} s of measuring, and the time to write the trees.",
-    )
+    ask: Ask | None = None
 
 
 TIMEOUT_S = 120.0
@@ -148,6 +113,7 @@ class _Run:
         self._request = request
         self._with = collaborators
         self._rng = random.Random(request.seed)
+        self._failures: list[ExitCode] = []
         self._result: Result
 
     def whole(self) -> Result:
@@ -164,6 +130,8 @@ class _Run:
         self._untidy()
         for number, share in enumerate(_shares_of_budget(request)):
             self._tree(number, share * request.budget_s)
+        for spec in request.asked:
+            self._asking(spec)
         return self._judged()
 
     def _untidy(self) -> None:
@@ -186,6 +154,21 @@ class _Run:
                 # What one setting leaves unused is there for those after it.
                 left_s = max(ends_s - self._with.monotonic_s(), 0.0)
                 self._setting(setting, tree, left_s * setting.weight / sum(weights[place:]))
+
+    def _asking(self, spec: TreeSpec) -> None:
+        ask = self._with.ask
+        if ask is None:
+            return
+        self._with.say(f"{spec.checkpoints} small checkpoints: asking W&B, at once and one by one")
+        try:
+            for cell in ask(spec, self._request.trees_dir):
+                self._result = with_changes(self._result, asking=(*self._result.asking, cell))
+                self._with.keep_result(self._result)
+        except (OSError, ValueError, WorkerError, SubjectError, ClockError, WandbServerError) as error:
+            # All else is measured by now, and stands.
+            self._failures.append(ExitCode.NOTHING_MEASURED)
+            told = str(error).strip().rpartition("\n")[2]
+            self._note(f"asking W&B about {spec.checkpoints} checkpoints: not measured to the end: {told}")
 
     def _settings(self, number: int, tree: GrownTree) -> tuple[Setting, ...]:
         settings = self._request.settings(number)
@@ -287,7 +270,7 @@ class _Run:
         result = self._result
         targets = (*result.targets, *left_out(self._request.targets, result.targets))
         notes = [legacy_note(result.rows), unfinished_note(result.settings), left_out_of(self._request.further)]
-        code = exit_code(result.rows, targets, result.equality)
+        code = worst([exit_code(result.rows, targets, result.equality), *self._failures])
         self._result = with_changes(
             result,
             targets=targets,

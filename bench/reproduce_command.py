@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from bench import engine, environment, pagecache
 from bench.arms import serve_wandb
+from bench.asking import BRIEF, cells
 from bench.further import check_names
 from bench.history_command import history_path, keep
 from bench.history_entries import reproduce_entry
 from bench.operations import count_operations
-from bench.reproduce import Collaborators, Request, announcement, reproduce
+from bench.reproduce import Collaborators, reproduce
+from bench.reproduce_request import Request, announcement
 from bench.result import save
 from bench.subject_options import HELP, add_subject_options, subjects_of
 from bench.targets import find_pyproject, read_targets
@@ -99,6 +101,7 @@ def _collaborators(result_path: Path, home: Path, say: Callable[[str], None]) ->
         weigh=engine.measure_resources,
         serve=serve_wandb,
         count=count_operations,
+        ask=partial(cells, efforts=BRIEF),
         environment=partial(environment.collect, project=_PROJECT),
         is_cold_possible=pagecache.cold_supported,
         monotonic_s=time.monotonic,

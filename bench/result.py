@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from bench.asking_cell import AskingCell
+
 SCHEMA_VERSION = 1
 
 
@@ -177,6 +179,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     noise: tuple[Noise, ...] = ()
     notes: tuple[str, ...] = ()
     settings: tuple[SettingRecord, ...] = ()
+    asking: tuple[AskingCell, ...] = ()
     exit_code: int | None = None
     verdict: str = "not finished"
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 DEFAULT_BRANCHES = ("origin/main", "main")
 _PATIENCE_S = 60.0
+_CODE = ("*.py", "*.pyx", "*.c", "*.h", "*.rs", "*.so", "pyproject.toml", "setup.cfg", "setup.py")
+"""What can change how fast a catalog is; other files come and go beside it."""
 
 _PROBE = """
 import sys
@@ -77,16 +79,18 @@ class Side:
 def default_revision(project: Path) -> str:
     """What the working tree is compared with unless said otherwise.
 
-    The commit at which it left `origin/main` (`main` where there is no such remote); where nothing has been
-    done since, so that both would be the same code, the commit before it. Raises Refusal where there is none.
+    The commit at which it left `origin/main` (`main` where there is no such remote); where no code has been
+    changed since, so that both would be the same, the commit before it. Raises Refusal where there is none.
     """
     for branch in DEFAULT_BRANCHES:
         try:
             base = _git(project, "merge-base", "HEAD", branch).decode().strip()
         except subprocess.CalledProcessError:
             continue
-        is_changed = bool(_git(project, "status", "--porcelain").strip())
-        return base if is_changed or base != commit_of(project, "HEAD") else commit_of(project, f"{base}~1")
+        changed = _git(project, "status", "--porcelain", "--untracked-files=all", "--", *_CODE)
+        return (
+            base if changed.strip() or base != commit_of(project, "HEAD") else commit_of(project, f"{base}~1")
+        )
     raise Refusal(
         Cause.NO_REFERENCE,
         f"expected {' or '.join(DEFAULT_BRANCHES)} to compare with, found neither; "

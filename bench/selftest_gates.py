@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from bench.arms import isolated
 from bench.calibration import ProcessTimer, achieved, calibrated
 from bench.family import Family
+from bench.freshness import look_again
 from bench.gate import GROUPS_IN_BUDGET, gate
 from bench.gate_case import AGAIN, CANDIDATE, REFERENCE, Case, Sides
 from bench.gate_collaborators import Collaborators
@@ -205,6 +206,8 @@ class Ground:
             profile=lambda _: "",
             environment=lambda _: self.environment,
             count_instructions=lambda _: None,
+            look_again=look_again,
+            settle=lambda _: None,
             is_cold_possible=lambda _: False,
             monotonic_s=self.clock,
             publish=lambda _: None,

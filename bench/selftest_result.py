@@ -187,8 +187,10 @@ def code_of(found: Iterable[State]) -> ExitCode:
 
 
 def concluded(result: SelfTestResult) -> SelfTestResult:
-    """`result` with the exit code and the words that its rows lead to."""
+    """`result` with the exit code and the words that its rows lead to; what was not finished cannot pass."""
     code = code_of(states(result))
+    if not result.is_complete:
+        code = worst([code, ExitCode.INCONCLUSIVE])
     return msgspec.structs.replace(result, exit_code=int(code), verdict=WORDS[code])
 
 

@@ -117,7 +117,7 @@ def _target(path: Path, name: str, table: object) -> Target:
         str(scenario),
         measures[0],
         _positive(where, measures[0], table[measures[0]]),
-        int(_positive(where, "up_to", table["up_to"])) if "up_to" in table else None,
+        _whole(where, "up_to", table["up_to"]) if "up_to" in table else None,
     )
 
 
@@ -130,6 +130,12 @@ def _refuse_unknown(where: str, table: Mapping[str, object]) -> None:
 def _did_you_mean(scenario: str) -> str:
     near = difflib.get_close_matches(scenario, SCENARIOS, n=1)
     return f"did you mean {near[0]}?" if near else "`ckpt-bench list` names them"
+
+
+def _whole(where: str, key: str, value: object) -> int:
+    if type(value) is not int or value < 1:
+        raise TargetsError(f"{where}: expected {key} as a whole number of at least 1, found {value!r}")
+    return value
 
 
 def _positive(where: str, key: str, value: object) -> float:

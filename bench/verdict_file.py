@@ -31,6 +31,7 @@ class Cause(StrEnum):
     TARGET_MISSED = "target missed"
     OUTPUTS_DIFFER = "outputs differ"
     TREE_WRITTEN = "tree written to"
+    CHANGE_UNSEEN = "change not seen"
     MORE_INSTRUCTIONS = "more instructions"
     NOT_COUNTED = "instructions not counted"
     UNCLEAR = "inconclusive"
@@ -73,6 +74,7 @@ _CODES = {
     Cause.TARGET_MISSED: ExitCode.MISSED,
     Cause.OUTPUTS_DIFFER: ExitCode.OUTPUTS_DIFFER,
     Cause.TREE_WRITTEN: ExitCode.OUTPUTS_DIFFER,
+    Cause.CHANGE_UNSEEN: ExitCode.OUTPUTS_DIFFER,
     Cause.UNCLEAR: ExitCode.INCONCLUSIVE,
     Cause.GROWTH_UNCLEAR: ExitCode.INCONCLUSIVE,
     Cause.TARGET_UNCLEAR: ExitCode.INCONCLUSIVE,
@@ -206,6 +208,23 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Header(msgspec.Struct):
     kind: str = ""
+
+
+def encodable(result: GateResult) -> GateResult:
+    """`result` as it can be written: what a subject says may hold what is no character."""
+    try:
+        msgspec.json.encode(result)
+    except UnicodeEncodeError:
+        return msgspec.convert(_characters(msgspec.to_builtins(result)), GateResult)
+    return result
+
+
+def _characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_characters(key): _characters(one) for key, one in value.items()}
+    return [_characters(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def code_of(reasons: Iterable[Reason]) -> ExitCode:

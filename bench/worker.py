@@ -260,7 +260,7 @@ class Worker:
             self._process.wait(_PATIENCE_S)
         self._kill()
         code = self._process.returncode
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        how = f"signal {_signal_name(-code)}" if code < 0 else f"exit code {code}"
         return WorkerCrashed(self.subject.name, f"the worker ended with {how}; {self._last_words()}")
 
     def _last_words(self) -> str:
@@ -273,6 +273,13 @@ class Worker:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # those for real time have no names of their own
+        return str(number)
 
 
 def _spawn(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from catalog import collector
 from catalog.changes import Changes, changes
+from catalog.dependents import Dependents
 from catalog.filesystem import FileSystem
 from catalog.index import Memory, recall, remember
 from catalog.keys import key_of
@@ -96,7 +97,7 @@ class CheckpointCatalogBuilder:
             return None
         nothing = Memory()
         tree = self._scan(nothing, Changes(0))
-        unknown = recall(nothing, tree, Changes(0)).unknown
+        unknown = recall(nothing, Dependents({}), tree, Changes(0)).unknown
         fresh, _ = self._read(tree, unknown, is_remembering=False)
         entries, skipped, problems = told_by(in_order({}, fresh, {}))
         outline = Outline(entries=entries, skipped=skipped, problems=problems)
@@ -117,7 +118,7 @@ class CheckpointCatalogBuilder:
             return None
         memory = known.memory
         tree = self._scan(memory, changed, cache.identity)
-        recalled = recall(memory, tree, changed)
+        recalled = recall(memory, known.dependents, tree, changed)
         fresh, signatures = self._read(tree, recalled.unknown, is_remembering=True)
         answers = in_order(recalled.believed, fresh, memory.answers)
         learnt = remember(tree, recalled, fresh, answers, signatures, memory, taken_ns)

@@ -11,8 +11,8 @@ from catalog.contract import WANDB_SOURCES, Source, accept_text, accept_whole
 from catalog.evidence import Document
 from catalog.merge import merge
 from catalog.records import Problem
-from catalog.run_ids import RunIdError, complete_run_id
-from catalog.run_records import run_documents
+from catalog.run_ids import RunIdError, complete_run_id, is_told
+from catalog.run_records import EXPIRES_NS, run_documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from catalog.run_records import RunRecord
     from catalog.wandb_credentials import Access
     from catalog.wandb_local import LocalRun
-
-EXPIRES_NS = 60_000_000_000
-"""How long the answer of a run that had not finished, or could not be reached, is believed."""
 
 
 class _Reference(NamedTuple):
@@ -63,12 +60,13 @@ class RunAsker:
             if run is not None:
                 self._read_local_run(run, evidence)
                 reference = reference or self._reference_of(run, evidence)
-            if reference is not None and (run is None or _lacks_something(evidence)):
+            if reference is not None and (run is None or self._lacks_something(run, evidence)):
                 self._want(evidence, reference, remote)
         return self._fetch(remote) if remote else {}
 
     def _want(self, evidence: Evidence, reference: _Reference, remote: dict[RunId, list[Evidence]]) -> None:
         access = self._find_access()
+        evidence.depend(access.settings_file)  # it may tell entity, project and address
         try:
             run_id = complete_run_id(
                 reference.run_id, entity=reference.entity, project=reference.project, environ=access.environ
@@ -94,8 +92,8 @@ class RunAsker:
         for run_id, record in fetched.runs.items():
             for evidence in remote[run_id]:
                 _fill(evidence, record)
-                if not record.is_finished:
-                    delays[evidence.path] = EXPIRES_NS
+                if record.expires_ns is not None:
+                    delays[evidence.path] = record.expires_ns
         for failure in fetched.failures:
             for evidence in remote[failure.run_id]:
                 _fail(evidence, evidence.path, f"the W&B run {failure.run_id}", failure.found, failure.remedy)
@@ -138,6 +136,21 @@ class RunAsker:
             self._local_records[key] = read_local_run(run, with_history=key[1], absent=absent)
         _fill(evidence, self._local_records[key])
 
+    def _lacks_something(self, run: LocalRun, evidence: Evidence) -> bool:
+        """Whether a run's own folder, half written perhaps, left something for the server to tell.
+
+        So does one without its whole log, where a summary speaks for a checkpoint that has a moment of its own.
+        """
+        evidence.is_run_wanted = False
+        answer = merge(evidence)
+        if evidence.is_run_wanted:
+            return True
+        has_moment = _has_moment(evidence)
+        if not has_moment or self._local_records[run, has_moment].is_history_whole:
+            return False
+        told = answer.entry.provenance.values() if answer.entry else ()
+        return Source.WANDB_SUMMARY.value in told
+
     def _reference_of(self, run: LocalRun, evidence: Evidence) -> _Reference | None:
         """The run that a folder's name tells, where its server can be asked and need know of it."""
         if run.is_offline:
@@ -169,20 +182,20 @@ class RunAsker:
 
 
 def _experiment_folder(folder: str) -> str:
-    """The path of the folder that belongs to a checkpoint's experiment: above `checkpoints`, else its own."""
-    head, _, tail = folder.rpartition("/")
-    return head if tail == "checkpoints" else folder
+    """The folder that belongs to a checkpoint's experiment: above the nearest `checkpoints`, else its own."""
+    above, found, _ = f"/{folder}/".rpartition("/checkpoints/")
+    return above[1:] if found else folder
 
 
 def _reference(evidence: Evidence) -> _Reference | None:
     """The run that the sidecar names, else the one of the Hydra config."""
     for document in _believed(evidence, Source.SIDECAR):
         run_id = accept_text(document.content.get("wandb_run_id"))
-        if isinstance(run_id, str):
+        if is_told(run_id):
             beside = _logger(evidence)
             return _Reference(run_id, beside.get("entity"), beside.get("project"), document.path)
     run_id = accept_text(_logger(evidence).get("id"))
-    if isinstance(run_id, str):
+    if is_told(run_id):
         logger = _logger(evidence)
         return _Reference(
             run_id, logger.get("entity"), logger.get("project"), evidence.hydra_config_path() or ""
@@ -226,13 +239,6 @@ def _has_moment(evidence: Evidence) -> bool:
 def _whole(value: object) -> int | None:
     accepted = accept_whole(value)
     return accepted if isinstance(accepted, int) else None
-
-
-def _lacks_something(evidence: Evidence) -> bool:
-    """Whether a run's own folder, half written perhaps, left something for the server to tell."""
-    evidence.is_run_wanted = False
-    merge(evidence)
-    return evidence.is_run_wanted
 
 
 def _fill(evidence: Evidence, record: RunRecord) -> None:

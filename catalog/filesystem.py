@@ -63,10 +63,15 @@ class FileSystem:
 
     def signatures(self, paths: Sequence[str]) -> list[Signature]:
         """The signatures of many paths, in their order."""
-        try:
-            return list(map(_signature_of, map(self.stat, paths)))
-        except (OSError, ValueError):  # something is absent: ask for each
-            return [self.signature(path) for path in paths]
+        found: list[Signature] = []
+        left = iter(paths)
+        while len(found) < len(paths):
+            # What is absent ends the run of those before it, which are kept, and the next begins behind it.
+            try:
+                found.extend(map(_signature_of, map(self.stat, left)))
+            except (OSError, ValueError):
+                found.append(ABSENT)
+        return found
 
     def kind(self, path: str) -> Kind:
         """What a path leads to, symlinks followed."""

@@ -9,9 +9,8 @@ rules: git's index (racy entries), Borg's files cache, ccache issue 1215.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import compress
-from operator import attrgetter, not_
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -22,10 +21,11 @@ from catalog.records import Answer, Kind
 from catalog.scan import Folder, Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
 
     from catalog.changes import Changes
+    from catalog.dependents import Dependents
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -35,13 +35,12 @@ class Memory(msgspec.Struct, frozen=True):
     order of the catalog.
     """
 
-    folders: dict[str, Folder] = {}
+    folders: Mapping[str, Folder] = {}
     dependencies: dict[str, Signature | None] = {}
     answers: dict[str, Answer] = {}
 
 
 _Value = TypeVar("_Value")
-_dependencies_of = attrgetter("dependencies")
 
 Unknown = tuple[Folder, str, Kind]
 """A checkpoint that must be read: its folder, its file name, and what it is."""
@@ -60,40 +59,56 @@ class Recall:
     doubted: AbstractSet[str] = frozenset()
 
 
-def recall(memory: Memory, tree: Tree, changes: Changes) -> Recall:
-    """What of a memory holds in a tree as it was walked just now, after `changes`."""
+def recall(memory: Memory, dependents: Dependents, tree: Tree, changes: Changes) -> Recall:
+    """What of a memory holds in a tree as it was walked just now, after `changes`.
+
+    `dependents` are those of the memory's answers.
+    """
     answers, changed, now_ns = memory.answers, changes.files, changes.now_ns
-    doubted: set[str] = set()
-    if changed:  # asked without a line of Python for each of the many that did not change
-        holds = map(changed.isdisjoint, map(_dependencies_of, answers.values()))
-        doubted.update(compress(answers, map(not_, holds)))
+    doubted = dependents.on(changed) if changed else set()
     if changes.is_expired:
         expiring = ((path, known.expires_ns) for path, known in answers.items())
         doubted |= {path for path, expires_ns in expiring if expires_ns is not None and expires_ns <= now_ns}
-    is_same_tree = not tree.listed and len(tree.folders) == len(memory.folders)
-    if not is_same_tree:
-        doubted |= _moved(memory, tree)
+    renamed = _renamed(memory, tree)
+    doubted |= _moved_among(memory, tree, renamed) if renamed else _moved_where_listed(memory, tree)
     believed = answers.copy()
     for path in doubted:
         del believed[path]
-    if is_same_tree:
-        return Recall(believed, [_found(tree, path) for path in sorted(doubted)], changed, doubted)
+    # Where no folder came or went, only what was listed anew can hold a checkpoint that nobody knows.
+    looked_into = tree.folders if renamed else sorted({*tree.listed, *map(_folder_of, doubted)})
     unknown = [
         (folder, name, kind)
-        for folder in tree.folders.values()
+        for folder in map(tree.folders.__getitem__, looked_into)
         for name, kind in folder.checkpoints.items()
         if folder.below(name) not in believed
     ]
     return Recall(believed, unknown, changed, doubted)
 
 
-def _moved(memory: Memory, tree: Tree) -> set[str]:
-    """The answers whose checkpoint is gone, is of another kind, or has other names around it."""
-    changed = {path for path in memory.folders if path not in tree.folders}
+def _renamed(memory: Memory, tree: Tree) -> set[str]:
+    """The folders that came or went, and those with other names of files."""
+    if not tree.listed and len(tree.folders) == len(memory.folders):
+        return set()
+    renamed = {path for path in memory.folders if path not in tree.folders}
     for path in tree.listed:
         before = memory.folders.get(path)
         if before is None or before.files != tree.folders[path].files:
-            changed.add(path)
+            renamed.add(path)
+    return renamed
+
+
+def _moved_where_listed(memory: Memory, tree: Tree) -> AbstractSet[str]:
+    """The answers whose checkpoint is gone or of another kind, where folders and files kept their names."""
+    return memory.answers.keys() & {
+        memory.folders[path].below(name)
+        for path in tree.listed
+        for name, kind in memory.folders[path].checkpoints.items()
+        if tree.folders[path].checkpoints.get(name) != kind
+    }
+
+
+def _moved_among(memory: Memory, tree: Tree, renamed: AbstractSet[str]) -> AbstractSet[str]:
+    """The answers whose checkpoint is gone, is of another kind, or has other names around it."""
     moved = set()
     for path, known in memory.answers.items():
         above, _, name = path.rpartition("/")
@@ -101,16 +116,14 @@ def _moved(memory: Memory, tree: Tree) -> set[str]:
         if (
             folder is None
             or folder.checkpoints.get(name) != known.kind
-            or (changed and not changed.isdisjoint(_surroundings(above)))
+            or not renamed.isdisjoint(_surroundings(above))
         ):
             moved.add(path)
     return moved
 
 
-def _found(tree: Tree, path: str) -> Unknown:
-    above, _, name = path.rpartition("/")
-    folder = tree.folders[above]
-    return folder, name, folder.checkpoints[name]
+def _folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _surroundings(folder: str) -> Iterable[str]:

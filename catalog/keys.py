@@ -50,6 +50,14 @@ _WANDB_VARIABLES = (
 )
 
 
+_WANDB_PATHS = ("NETRC", "WANDB_CONFIG_DIR", "WANDB_DIR")
+"""Those that lead to a file or folder, from wherever this process stands."""
+
+
+def _is_relative(path: str) -> bool:
+    return bool(path) and not path.startswith(("/", "~"))
+
+
 def key_of(
     outputs_dir: str,
     config_filenames: tuple[str, ...],
@@ -68,6 +76,9 @@ def key_of(
     if use_wandb_fallback:
         # A key that is newly set can make runs answer that did not before; its value stays out of the file.
         parts += [environment.get(name, "") for name in _WANDB_VARIABLES]
+        parts += [
+            os.path.abspath(path) for name in _WANDB_PATHS if _is_relative(path := environment.get(name, ""))
+        ]
         parts.append(str(bool(environment.get("WANDB_API_KEY"))))
     parts += config_filenames
     return Key(_storable(outputs_dir), _storable("\0".join(parts)))

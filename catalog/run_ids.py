@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +63,11 @@ def complete_run_id(
     return RunId(found_entity, found_project, bare)
 
 
+def is_told(value: object) -> TypeGuard[str]:
+    """Whether a config tells a name: a text with something in it, and none that Hydra has still to fill in."""
+    return isinstance(value, str) and bool(value.strip()) and "${" not in value
+
+
 def _first(above: list[str], *others: object) -> str | None:
-    """The first that is a text with something in it."""
-    return next((one for one in (*above, *others) if isinstance(one, str) and one.strip()), None)
+    """The first that tells a name."""
+    return next(filter(is_told, (*above, *others)), None)

@@ -16,7 +16,17 @@ METRIC_GROUPS: Final = tuple(
 )
 """The logged keys that a history is asked for, those together that one stage logs together."""
 
-_RUNNING_STATES: Final = frozenset({"running", "pending", "preempting"})
+LOCAL: Final = "local"
+"""The state of a run that its own folder tells: its files are stat-ed, and need no time to expire."""
+
+_FINAL_STATES: Final = frozenset({"finished", "failed", "killed", LOCAL})
+_INTERRUPTED_STATES: Final = frozenset({"crashed", "preempted"})
+
+EXPIRES_NS: Final = 60_000_000_000
+"""How long the answer of a run that had not finished, or could not be reached, is believed."""
+
+INTERRUPTED_EXPIRES_NS: Final = 60 * EXPIRES_NS
+"""The same for a run that was interrupted: W&B calls *crashed* what it has not heard of for minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,18 +34,22 @@ class RunRecord:
     """One run: its state, its config without W&B's wrapping, its last summary, and some of its history.
 
     `history` holds logged rows in the order of logging, each with whatever of `trainer/global_step`,
-    `epoch` and the metrics asked for it logged; empty where none was asked for.
+    `epoch` and the metrics asked for it logged; empty where none was asked for. `is_history_whole`: there is no
+    more of it, as far as was asked for.
     """
 
     state: str = "finished"
     config: Mapping[str, Any] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[Mapping[str, Any], ...] = ()
+    is_history_whole: bool = True
 
     @property
-    def is_finished(self) -> bool:
-        """Whether what it says will stay so."""
-        return self.state not in _RUNNING_STATES
+    def expires_ns(self) -> int | None:
+        """How long what it says may be believed; `None` where it will stay so."""
+        if self.state in _FINAL_STATES:
+            return None
+        return INTERRUPTED_EXPIRES_NS if self.state in _INTERRUPTED_STATES else EXPIRES_NS
 
 
 class RunDocuments(NamedTuple):

@@ -54,7 +54,7 @@ class Tree:
     """What a walk saw: folders by path, those of them that were listed anew, and those that refused."""
 
     root: str
-    folders: dict[str, Folder] = field(default_factory=dict)
+    folders: Mapping[str, Folder] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
     unreadable: dict[str, OSError] = field(default_factory=dict)
 
@@ -93,19 +93,41 @@ class Scanner:
         """Walk the tree at `root`; of the folders in `known` those in `changed` alone are listed again."""
         tree = Tree(root)
         if known and not changed:
-            tree.folders = dict(known)
+            tree.folders = known
             return tree
         ignored = self.ignored()
+        if known and (unmoved := self._unmoved(root, known, changed, ignored)):
+            return unmoved
+        folders: dict[str, Folder] = {}
+        tree.folders = folders
         pending = [""]
         while pending:
             path = pending.pop()
             folder = None if path in changed else known.get(path)
             if folder is None:
                 folder = self._list(tree, path, ignored)
-            tree.folders[path] = folder
+            folders[path] = folder
             if folder.folders:
                 prefix = f"{path}/" if path else ""
                 pending += [prefix + name for name in folder.folders]
+        return tree
+
+    def _unmoved(
+        self, root: str, known: Mapping[str, Folder], changed: AbstractSet[str], ignored: Identity | None
+    ) -> Tree | None:
+        """The tree where those in `changed` hold the folders that they held, or `None` where they do not.
+
+        All others stand where they stood then, and need not be walked.
+        """
+        tree = Tree(root)
+        folders = dict(known)
+        for path in changed:
+            before = known.get(path)
+            folder = None if before is None else self._list(tree, path, ignored)
+            if before is None or folder is None or set(folder.folders) != set(before.folders):
+                return None
+            folders[path] = folder
+        tree.folders = folders
         return tree
 
     def _list(self, tree: Tree, path: str, ignored: Identity | None) -> Folder:

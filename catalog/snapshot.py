@@ -38,6 +38,7 @@ READER_VERSION: Final = 5
 
 _MAGIC: Final = b"ckpt-catalog index\n"
 _HEAD_BYTES: Final = len(_MAGIC) + 4 + 4
+_NO_NAMES: Final = frozenset({"", ".", ".."})
 _NOTHING: Final = -1
 """The number of no config, no entry, nothing left out."""
 
@@ -291,11 +292,14 @@ def _memory(rest: bytes, outline: Outline, prefix: str) -> Memory:
     folders = {one.path: one for one in listed}
     if list(folders) != outline.folders:
         raise ValueError("other folders than in its outline")
+    if any(name in _NO_NAMES or "/" in name for one in listed for name in one.folders):
+        raise ValueError("a folder by a name that no folder has")
     paths = outline.dependencies
     answers: dict[str, Answer] = {}
     for one in stored:
         above, _, name = one.path.rpartition("/")
-        if folders[above].checkpoints.get(name) != one.kind:
+        folder = folders[above]
+        if folder.checkpoints.get(name) != one.kind or folder.below(name) != one.path:
             raise ValueError(f"an answer for {one.path!r}, which is none of its checkpoints")
         answers[one.path] = Answer(
             one.path,
@@ -306,6 +310,8 @@ def _memory(rest: bytes, outline: Outline, prefix: str) -> Memory:
             tuple([paths[number] for number in one.dependencies]),
             one.expires_ns,
         )
+    if not len(answers) == len(stored) == sum(len(one.checkpoints) for one in listed):
+        raise ValueError("a checkpoint without an answer, or with two")
     signatures = outline.signatures[len(folders) :]
     return Memory(folders, dict(zip(paths, signatures, strict=True)), answers)
 
@@ -326,14 +332,19 @@ def _prefix(key: Key) -> str:
 
 
 def _without_undecodable_names(memory: Memory) -> Memory:
-    """A memory without what a name keeps from being stored; its folders vouch for nothing and are read anew."""
+    """A memory without what a name keeps from being stored; its folders vouch for nothing and are listed anew.
+
+    The names of files that can be stored stay: that one of them is gone must show.
+    """
     unstorable = {path for path, one in memory.folders.items() if not _is_storable(one)}
     unstorable |= {path.rpartition("/")[0] for path, one in memory.answers.items() if not _is_storable(one)}
     answers = {
         path: answer for path, answer in memory.answers.items() if path.rpartition("/")[0] not in unstorable
     }
     folders = {
-        path: Folder(path, None, (), {}, frozenset(), {}) if path in unstorable else one
+        path: Folder(path, None, (), {}, frozenset(filter(_is_storable, one.files)), {})
+        if path in unstorable
+        else one
         for path, one in memory.folders.items()
         if _is_storable(path)
     }

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog import snapshot
+from catalog.dependents import Dependents
 from catalog.index import Memory
-from catalog.outline import Outline, outline_of
+from catalog.outline import Outline, changed_answers, outline_after, outline_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,14 +66,19 @@ def _home_of_user() -> str | None:
 
 
 class Remembered:
-    """A memory as it is kept: its outline, and the whole of it once somebody needs that."""
+    """A memory as it is kept: its outline, and the whole of it once somebody needs that.
 
-    __slots__ = ("_memory", "_read", "outline")
+    `is_proven`: the outline was made of the memory here, and is not just what a file says of it.
+    """
 
-    def __init__(self, outline: Outline, read: Callable[[], Memory]) -> None:
+    __slots__ = ("_dependents", "_is_proven", "_memory", "_read", "outline")
+
+    def __init__(self, outline: Outline, read: Callable[[], Memory], *, is_proven: bool = False) -> None:
         self.outline = outline
         self._read: Callable[[], Memory] | None = read
         self._memory: Memory | None = None
+        self._dependents: Dependents | None = None
+        self._is_proven = is_proven
 
     @property
     def memory(self) -> Memory:
@@ -84,10 +90,28 @@ class Remembered:
             self._read = None  # it holds the bytes
         return memory
 
+    @property
+    def dependents(self) -> Dependents:
+        """Which of the memory's answers depend on a file."""
+        dependents = self._dependents
+        if dependents is None:
+            dependents = self._dependents = Dependents(self.memory.answers)
+        return dependents
+
+    def followed_by(self, memory: Memory) -> Remembered:
+        """The memory that a build made of this one; what both have in common is not found out again."""
+        changed = changed_answers(self.memory, memory)
+        if changed is None or not self._is_proven:
+            return remembered(memory)
+        kept = Remembered(outline_after(self.outline, memory, changed), lambda: memory, is_proven=True)
+        if all(old.dependencies == new.dependencies for _, old, new in changed):
+            kept._dependents = self._dependents
+        return kept
+
 
 def remembered(memory: Memory) -> Remembered:
     """A memory that is at hand."""
-    return Remembered(outline_of(memory), lambda: memory)
+    return Remembered(outline_of(memory), lambda: memory, is_proven=True)
 
 
 class CatalogCache:
@@ -127,13 +151,19 @@ class CatalogCache:
 
     def save(self, key: Key, memory: Memory) -> Remembered:
         """Remember in this process and, where the folder can be written, for others."""
-        kept = self._memories[key] = remembered(memory)
+        kept = self._keep(key, memory)
         try:
             data = snapshot.encode(key, memory, kept.outline)
             if len(data) <= MAX_INDEX_BYTES:
                 _write(self.path(key), data)
         except (OSError, OverflowError) as error:  # a time stamp beyond 64 bits cannot be written
             logger.debug("%s: not written (%s); only this process remembers", self.path(key), error)
+        return kept
+
+    def _keep(self, key: Key, memory: Memory) -> Remembered:
+        """Remember in this process."""
+        known = self._memories.get(key)
+        kept = self._memories[key] = known.followed_by(memory) if known else remembered(memory)
         return kept
 
     def clear(self) -> list[Path]:

@@ -32,8 +32,7 @@ class _InProcess(CatalogCache):
         return self._memories.get(key) or remembered(Memory())
 
     def save(self, key: Key, memory: Memory) -> Remembered:
-        kept = self._memories[key] = remembered(memory)
-        return kept
+        return self._keep(key, memory)
 
 
 _IN_PROCESS = _InProcess()

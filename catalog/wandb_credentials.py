@@ -37,6 +37,11 @@ class Access(NamedTuple):
     files: tuple[str, str]
 
     @property
+    def settings_file(self) -> str:
+        """Where the client's own settings stand, or may come to."""
+        return self.files[1]
+
+    @property
     def can_ask(self) -> bool:
         """Whether there is something to identify oneself with, and nobody wished to be offline."""
         if self.environ.get("WANDB_MODE") in _OFFLINE_MODES:
@@ -61,11 +66,14 @@ def find_access(environ: Mapping[str, str] = os.environ) -> Access:
 
 
 def _netrc_key(path: str, address: str | None) -> str:
-    """The password for the server's host; empty where the file is missing, damaged, or of other hosts."""
-    hosts = (urlsplit(address).netloc,) if address else _DEFAULT_HOSTS
+    """The password for the server's host; empty where the file is missing, damaged, or of other hosts.
+
+    So it is for an address that is none.
+    """
     try:
+        hosts = (urlsplit(address).netloc,) if address else _DEFAULT_HOSTS
         known = netrc.netrc(path)
-    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
+    except (OSError, netrc.NetrcParseError, ValueError):  # an address that is none, or a text that is no UTF-8
         return ""
     return next((found[2] for host in hosts if (found := known.hosts.get(host))), "")
 

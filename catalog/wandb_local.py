@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog.documents import DocumentError, read_document
-from catalog.run_records import RunRecord, plain_config, plain_summary
+from catalog.run_records import LOCAL, RunRecord, plain_config, plain_summary
 from catalog.wandb_log import RunLog, read_run_log
 
 if TYPE_CHECKING:
@@ -71,14 +71,15 @@ def find_local_runs(folders: Iterable[str]) -> tuple[LocalRun, ...]:
 
 
 def match_local_run(runs: Iterable[LocalRun], *, run_id: str | None, experiment_name: str) -> LocalRun | None:
-    """The run of an experiment, named by its folder's path below the outputs directory or a part of that.
+    """The run of an experiment, named by its folder's path below the outputs directory.
 
     By id where one is known. Else by the time stamps in the two folders' names, which must lie within
-    `NEAR_S` seconds of each other, and exactly one run that near.
+    `NEAR_S` seconds of each other, and exactly one run that near. The folder's name is its own, a date alone
+    above it included: the jobs of a sweep, or the folds of an experiment, have no stamp in common with a run.
     """
     known = list(runs)
     if run_id is None:
-        started_at = _stamp_in(experiment_name)
+        started_at = _stamp_in(experiment_name, from_position=experiment_name.rfind("/") + 1)
         if started_at is None:
             return None
         near = {run.run_id for run in known if abs((run.started_at - started_at).total_seconds()) <= NEAR_S}
@@ -100,12 +101,16 @@ def read_local_run(run: LocalRun, *, with_history: bool = False, absent: Contain
     config: dict[str, Any] = {}
     summary: dict[str, Any] = {}
     history: list[Mapping[str, Any]] = []
+    is_whole = True
     for start in (*run.earlier, run):
         told = _read_start(start, with_history, absent)
         config.update(told.config)
         summary.update(told.summary)
         history += told.history
-    return RunRecord(state="local", config=config, summary=summary, history=tuple(history))
+        is_whole = is_whole and told.is_history_whole
+    return RunRecord(
+        state=LOCAL, config=config, summary=summary, history=tuple(history), is_history_whole=is_whole
+    )
 
 
 def _read_start(run: LocalRun, with_history: bool, absent: Container[str]) -> RunRecord:
@@ -113,9 +118,12 @@ def _read_start(run: LocalRun, with_history: bool, absent: Container[str]) -> Ru
     summary = plain_summary(None if run.summary_path in absent else _read(run.summary_path))
     if config and summary and not with_history:
         return RunRecord(config=config, summary=summary)
-    log = RunLog() if run.log_path in absent else _read_log(run.log_path)
+    log = RunLog(is_whole=False) if run.log_path in absent else _read_log(run.log_path)
     return RunRecord(
-        config=config or log.config, summary=summary or log.last_summary, history=tuple(log.history)
+        config=config or log.config,
+        summary=summary or log.last_summary,
+        history=tuple(log.history),
+        is_history_whole=log.is_whole,
     )
 
 
@@ -132,12 +140,15 @@ def _runs_in(folder: str) -> Iterator[LocalRun]:
             yield LocalRun(found[3], os.path.join(folder, name), started_at, found[1] is not None)
 
 
-def _stamp_in(text: str) -> dt.datetime | None:
-    """The last date and time in a path: `20250131_235959`, `2025-01-31/23-59-59`."""
+def _stamp_in(text: str, from_position: int = 0) -> dt.datetime | None:
+    """The last date and time that ends behind a position: `20250131_235959`, `2025-01-31/23-59-59`."""
     moment = None
-    for digits in _STAMP.findall(text):
+    for found in _STAMP.finditer(text):
+        if found.end() <= from_position:
+            continue
         try:
-            moment = dt.datetime.strptime("".join(digits), "%Y%m%d%H%M%S")  # noqa: DTZ007 - both are local time
+            # Both folders are named by local time.
+            moment = dt.datetime.strptime("".join(found.groups()), "%Y%m%d%H%M%S")  # noqa: DTZ007
         except ValueError:
             continue
     return moment
@@ -154,4 +165,4 @@ def _read_log(path: str) -> RunLog:
     try:
         return read_run_log(path)
     except OSError:
-        return RunLog()
+        return RunLog(is_whole=False)

@@ -29,6 +29,7 @@ _HEADER: Final = b":W&B\xe1\xbe\x00"
 _BLOCK_BYTES: Final = 32768
 _CHUNK_HEADER: Final = struct.Struct("<IHB")  # checksum, length, kind
 _FULL, _FIRST, _LAST = 1, 2, 4
+_UNWRITTEN: Final = (0, 0, 0)
 
 # Field numbers of wandb_internal.proto: of Record, of RunRecord, and of the items in all of them.
 _HISTORY, _SUMMARY, _CONFIG, _RUN = 2, 3, 5, 17
@@ -47,8 +48,8 @@ Message = dict[int, list[bytes]]
 class RunLog:
     """What a log tells: the run's config, its summary, and its history at the metrics' and steps' keys.
 
-    `is_whole` is false where the file is larger than `MAX_LOG_BYTES`, or holds more than `MAX_RECORDS`, and the
-    rest of it was not read.
+    `is_whole` is false where the file is larger than `MAX_LOG_BYTES`, holds more than `MAX_RECORDS`, or is
+    damaged before its end, and the rest of it was not read.
     """
 
     config: dict[str, Any] = field(default_factory=dict)
@@ -97,7 +98,7 @@ def read_run_log(path: str) -> RunLog:
                 break
             log.add(record)
     except (ValueError, RecursionError):
-        pass  # A run that was killed leaves such an end; what stands before it is sound.
+        log.is_whole = False  # what stands before the damage is sound, and may not be the last word
     log.config.pop("_wandb", None)
     return log
 
@@ -124,6 +125,8 @@ def _records(data: bytes) -> Iterator[bytes]:
             continue
         checksum, length, kind = _CHUNK_HEADER.unpack_from(data, position)
         position += _CHUNK_HEADER.size
+        if position + length > len(data) or (checksum, length, kind) == _UNWRITTEN:
+            return  # a run that was killed leaves such an end
         part = data[position : position + length]
         position += length
         if zlib.crc32(part, zlib.crc32(bytes([kind]))) != checksum:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _WORKER: Final = Path(__file__).with_name("wandb_worker.py")
+_EMPTYING_S: Final = 0.25
+"""How long after a deadline what has come before it may still be taken."""
 
 # Of the asking process's own session with W&B, and what would make the client talkative.
 _DROPPED: Final = ("WANDB_SERVICE", "WANDB_DEBUG", "WANDB_CORE_DEBUG")
@@ -37,18 +39,21 @@ class WorkerEndedError(RuntimeError):
 class WorkerProcess:
     """One process that asks W&B on behalf of this one, in the environment `environ`.
 
-    `folder` is its own, for what the client writes while it reads; it goes with the process.
+    `key` is the one that the client finds there, and uses as long as it lives. `folder` is the process's own,
+    for what the client writes while it reads; it goes with the process.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], key: str = "") -> None:
         """Raises `OSError` where no process can be started."""
         self.environ = dict(environ)
+        self._key = key
         self._owner = os.getpid()
         # The client makes a folder for every run that it hears of.
         self.folder = tempfile.mkdtemp(prefix="catalog-wandb-")
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_WORKER)],  # -P: a folder of runs must not pass for the package
+                # -P: a folder of runs must not pass for the package
+                [sys.executable, "-P", str(_WORKER), self.folder],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -66,14 +71,17 @@ class WorkerProcess:
         """Its number in the system."""
         return self._process.pid
 
-    def is_usable(self, environ: Mapping[str, str]) -> bool:
-        """Whether it lives, belongs to this very process, and speaks for the same environment."""
-        return self._owner == os.getpid() and self._process.poll() is None and self.environ == dict(environ)
+    def is_usable(self, environ: Mapping[str, str], key: str = "") -> bool:
+        """Whether it lives, belongs to this very process, and speaks for the same environment and key."""
+        if self._owner != os.getpid() or self._process.poll() is not None:
+            return False
+        return self.environ == dict(environ) and self._key == key
 
     def ask(self, question: Mapping[str, Any], until_s: float) -> Iterator[dict[str, Any]]:
         """The answers to a question as they arrive.
 
-        Raises `TimeoutError` at the time `until_s` of `time.monotonic()`, and `WorkerEndedError`.
+        Raises `TimeoutError` at the time `until_s` of `time.monotonic()`, after what has come by then, and
+        `WorkerEndedError`.
         """
         assert self._process.stdin is not None  # noqa: S101 - it was opened as a pipe
         try:
@@ -84,6 +92,8 @@ class WorkerProcess:
         while True:
             try:
                 left_s = until_s - time.monotonic()
+                if left_s < -_EMPTYING_S:  # more keeps coming than can be taken
+                    raise TimeoutError
                 answer = self._answers.get(timeout=min(max(0.0, left_s), threading.TIMEOUT_MAX))
             except queue.Empty:
                 raise TimeoutError from None
@@ -127,14 +137,14 @@ class WorkerShelf:
         self._lock = threading.Lock()
         self._idle: WorkerProcess | None = None
 
-    def take(self, environ: Mapping[str, str]) -> WorkerProcess:
+    def take(self, environ: Mapping[str, str], key: str = "") -> WorkerProcess:
         """The idle worker if it may be used, else a new one. Raises `OSError`."""
         worker = self._exchange(None)
         if worker is not None:
-            if worker.is_usable(environ):
+            if worker.is_usable(environ, key):
                 return worker
             worker.close()
-        return WorkerProcess(environ)
+        return WorkerProcess(environ, key)
 
     def put(self, worker: WorkerProcess) -> None:
         """Keep a worker that has answered to the end."""

@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog.records import printable
@@ -17,7 +18,9 @@ from catalog.wandb_credentials import find_access
 from catalog.wandb_process import WorkerEndedError, WorkerShelf, shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from catalog.wandb_process import WorkerProcess
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +77,8 @@ def fetch_runs(
     collected = _Collected(secrets=_secrets(access.key))
     if _is_installed():
         question = {"runs": list(wanted), "history": [one for one in with_history if one in wanted]}
-        _ask(question | {"metrics": METRIC_GROUPS}, until_s, environ, workers, collected)
-        collected.fail_others(wanted, question["history"], deadline_s)
+        _ask(question, until_s, partial(workers.take, environ, access.key), workers.put, collected)
+        collected.fail_others(question, deadline_s)
     else:
         collected.fail(wanted, "no package `wandb`", "install it: pip install 'ckpt-bench[wandb]'")
     _warn(collected, len(wanted))
@@ -86,7 +89,8 @@ def fetch_runs(
 class _Collected:
     """What has arrived so far. `secrets` must never be shown.
 
-    `is_sound`: nothing went wrong but what the server answered, so that the worker may be asked again.
+    `is_sound`: nothing went wrong but what the server answered, so that the worker may be asked again. `ended`:
+    how its process ended before its answer did.
     """
 
     secrets: tuple[str, ...]
@@ -95,6 +99,7 @@ class _Collected:
     histories: set[RunId] = field(default_factory=set)
     is_late: bool = False
     is_sound: bool = True
+    ended: str = ""
 
     def take(self, answer: Mapping[str, Any]) -> None:
         """Keep one answer of the worker."""
@@ -104,6 +109,8 @@ class _Collected:
             return
         run_id = RunId(*answer["run"])
         if "rows" in answer:
+            if run_id not in self.runs:  # it said too much, and is a failure already
+                return
             self.histories.add(run_id)
             self.runs[run_id] = replace(
                 self.runs[run_id], history=tuple(row for row in answer["rows"] if isinstance(row, dict))
@@ -123,14 +130,16 @@ class _Collected:
         for run_id in run_ids:
             self.failures.setdefault(run_id, RunFailure(run_id=run_id, found=found, remedy=remedy))
 
-    def fail_others(self, wanted: Iterable[RunId], with_history: Iterable[RunId], deadline_s: float) -> None:
+    def fail_others(self, question: Mapping[str, Sequence[RunId]], deadline_s: float) -> None:
         """Note the runs that nothing was heard of, and those whose history was wanted and did not come.
 
         Without its history a run speaks of its last step alone, which must not pass for the whole answer.
         """
-        unheard = [one for one in wanted if one not in self.runs]
-        untold = [one for one in with_history if one in self.runs and one not in self.histories]
-        if self.is_late:
+        unheard = [one for one in question["runs"] if one not in self.runs]
+        untold = [one for one in question["history"] if one in self.runs and one not in self.histories]
+        if self.ended:
+            self.fail([*unheard, *untold], self.ended, "check that `import wandb` works")
+        elif self.is_late:
             found = f"no answer within {deadline_s:g} s"
             self.fail([*unheard, *untold], found, f"{_NETWORK_REMEDY}; a rate limit shows so too")
         else:
@@ -151,29 +160,31 @@ def _secrets(key: str) -> tuple[str, ...]:
 
 
 def _ask(
-    question: Mapping[str, Any],
+    question: Mapping[str, Sequence[RunId]],
     until_s: float,
-    environ: Mapping[str, str],
-    workers: WorkerShelf,
+    take: Callable[[], WorkerProcess],
+    put: Callable[[WorkerProcess], None],
     collected: _Collected,
 ) -> None:
     """Collect what a worker answers before the time is up, and keep it if it came to the end of its answer."""
     worker = None
+    is_reusable = False
     try:
-        worker = workers.take(environ)
-        for answer in worker.ask(question, until_s):
+        worker = take()
+        for answer in worker.ask({**question, "metrics": METRIC_GROUPS}, until_s):
             collected.take(answer)
+        is_reusable = collected.is_sound
     except TimeoutError:
         collected.is_late = True
     except (OSError, WorkerEndedError) as error:
-        found = f"the process that asks W&B ended {error}".strip()
-        collected.fail((RunId(*one) for one in question["runs"]), found, "check that `import wandb` works")
-    else:
-        if collected.is_sound:
-            workers.put(worker)
-            return
-    if worker is not None:
-        worker.close(in_a_hurry=True)
+        collected.ended = f"the process that asks W&B ended {error}".strip()
+    finally:
+        # Whatever happened, an interruption included: nobody is left asking whom nobody hears.
+        if worker is not None:
+            if is_reusable:
+                put(worker)
+            else:
+                worker.close(in_a_hurry=True)
 
 
 def _is_installed() -> bool:

@@ -19,10 +19,12 @@ import json
 import os
 import queue
 import re
+import shutil
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import groupby
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 Name = tuple[str, str, str]
 Node = dict[str, Any]
 
-IDLE_S: Final = 60.0
+IDLE_S: Final = 90.0
+"""Longer than a run that had not finished is believed: who asks again then still finds this process."""
 RUNS_A_REQUEST: Final = 250
 MAX_ANSWER_CHARACTERS: Final = 8 * 1024 * 1024
 MAX_MEMORY_BYTES: Final = 2 * 1024**3
@@ -109,10 +112,12 @@ class Conversation:
         """Send the rows in which any of the metrics was logged, all of them."""
         try:
             rows: list[Any] = []
-            for keys, count in _groups(node, metrics):
-                sampled = run.history(SAMPLES, keys, pandas=False)
-                # The sample is one request and mostly whole; where it is not, the exact scan takes several.
-                rows += sampled if len(sampled) >= count else run.scan_history(keys)
+            for steps, keys, count in _groups(node, metrics):
+                together = _rows(run, [*steps, *keys], count)
+                if len(together) >= count:
+                    rows += together
+                else:  # they were logged as often, and not in the same rows
+                    rows += [row for key in keys for step in steps for row in _rows(run, [step, key], count)]
             self._say({"run": name, "rows": rows})
         except Exception as error:  # noqa: BLE001 - see `answer`
             self._fail([name], error)
@@ -122,7 +127,9 @@ class Conversation:
         found = str(error).rpartition("while retrying: ")[2] or type(error).__name__
         if status and not found.startswith("HTTP "):
             found = f"HTTP {status}: {found}"
-        self._say({"failed": list(names), "status": status, "refused": is_refused, "found": found[:4096]})
+        # Blanks go before it is cut: a key at the cut would stand far behind what is shown.
+        found = " ".join(found.split())[:4096]
+        self._say({"failed": list(names), "status": status, "refused": is_refused, "found": found})
 
     def _say(self, *answers: Node) -> None:
         lines = "".join(_line(answer) for answer in answers)
@@ -203,8 +210,15 @@ def _pages(runs: Runs) -> Iterator[list[Node]]:
         yield [edge["node"] for edge in shown["project"]["runs"]["edges"]]
 
 
-def _groups(node: Node, metrics: Sequence[Sequence[str]]) -> list[tuple[list[str], int]]:
-    """The keys to ask a run's history for, those together that were logged together, and how often.
+def _rows(run: Run, keys: list[str], count: int) -> list[Any]:
+    """The rows of a run that hold all of some keys, of which each was logged `count` times."""
+    sampled: list[Any] = run.history(SAMPLES, keys, pandas=False)
+    # The sample is one request and mostly whole; where it is not, the exact scan takes several.
+    return sampled if len(sampled) >= count else list(run.scan_history(keys))
+
+
+def _groups(node: Node, metrics: Sequence[Sequence[str]]) -> list[tuple[list[str], list[str], int]]:
+    """The steps and keys to ask a run's history for, those together that were logged as often, and how often.
 
     W&B hands out the rows that hold *all* the keys of a request; `historyKeys` tells which keys there
     are and how often each was logged.
@@ -216,8 +230,8 @@ def _groups(node: Node, metrics: Sequence[Sequence[str]]) -> list[tuple[list[str
         for key in group:
             if key in known and steps:
                 count = sum(of_type.get("count", 0) for of_type in known[key].get("typeCounts") or ())
-                groups.setdefault((position, count), [*steps]).append(key)
-    return [(keys, count) for (_, count), keys in groups.items()]
+                groups.setdefault((position, count), []).append(key)
+    return [(steps, keys, count) for (_, count), keys in groups.items()]
 
 
 def _status(error: BaseException | None) -> int:
@@ -232,10 +246,16 @@ def _status(error: BaseException | None) -> int:
     return 0
 
 
-def _listen(given: IO[str], questions: queue.SimpleQueue[str]) -> None:
+def _listen(given: IO[str], questions: queue.SimpleQueue[str], folder: str) -> None:
     """Hand on questions. Their end is the end of whoever asked, and so of this process."""
     for line in given:
         questions.put(line)
+    _leave(folder)
+
+
+def _leave(folder: str) -> NoReturn:
+    """End, with the folder that this process was given: whoever gave it may have been killed."""
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
 
@@ -258,20 +278,23 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY_BYTES, hard))
 
 
-def main() -> None:
-    """Answer questions until nobody is there to ask, or for `IDLE_S` seconds nobody does."""
+def main(folder: str) -> None:
+    """Answer questions until nobody is there to ask, or for `IDLE_S` seconds nobody does.
+
+    `folder` is this process's own, and goes with it.
+    """
     _limit_memory()
     given, answers = _claim_streams()
     questions: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(given, questions), daemon=True).start()
+    threading.Thread(target=_listen, args=(given, questions, folder), daemon=True).start()
     conversation = Conversation(answers)
     while True:
         try:
             question = questions.get(timeout=IDLE_S)
         except queue.Empty:
-            os._exit(0)
+            _leave(folder)
         conversation.answer(json.loads(question))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

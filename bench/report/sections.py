@@ -10,8 +10,9 @@ from bench.figures import NONE, bounds, duration, printable, share, significant,
 from bench.result import EqualityVerdict, RowVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from bench.asking_cell import AskingCell
     from bench.result import EqualityOutcome, Interval, Result, Row, TargetOutcome, Timing
 
 Cell = tuple[str, ...]
@@ -34,6 +35,7 @@ def sections(result: Result) -> tuple[Section, ...]:
     return (
         _claims(result),
         targets_section(result.targets),
+        *_asking(result),
         _equality(result),
         _noise(result),
         _provenance(result),
@@ -113,6 +115,46 @@ def _span(measured: Interval, unit: str) -> str:
     if measured.low is None or measured.high is None:
         return NONE
     return " - ".join(dict.fromkeys(_in_unit(value, unit) for value in (measured.low, measured.high)))
+
+
+def _asking(result: Result) -> tuple[Section, ...]:
+    if not result.asking:
+        return ()
+    told = (
+        "A whole catalog of small checkpoints without sidecars or metrics, whose runs stand in one project, "
+        "asked of a local server. One by one: `Api().run()` for each checkpoint, once for the config and once "
+        "for the summary, and no catalog made of it. Without asking: of a whole process, importing the client "
+        "and making one `Api()`; of a call in a process that has called before, a build that does not ask. "
+        "Times are the best of so many calls. Nothing here is judged: `ckpt-bench limits --only wandb` "
+        "does that."
+    )
+    columns = ("asking W&B", "at once", "one by one", "speed-up", "without asking", "operations sent")
+    rows = tuple(map(_asking_row, result.asking))
+    return (Section("Asking W&B", columns, rows, (told,), wordy=("operations sent",)),)
+
+
+def _asking_row(cell: AskingCell) -> tuple[Cell, ...]:
+    sent = ", ".join(f"{name} {count}" for name, count in sorted(cell.operations.items()))
+    return (
+        (
+            f"{cell.checkpoints} checkpoints, {cell.runs} runs",
+            "whole process" if cell.is_whole_process else "in process",
+            f"{cell.latency_ms} ms of latency",
+        ),
+        *(_best(times_ns) for times_ns in (cell.new_ns, cell.old_ns)),
+        (times(cell.speedup),),
+        _best(cell.least_ns),
+        (
+            printable(sent) or "none",
+            f"one by one {sum(cell.old_operations.values())}",
+            f"a later build {cell.again}",
+        ),
+    )
+
+
+def _best(times_ns: Sequence[float]) -> Cell:
+    count = len(times_ns)
+    return (duration(min(times_ns)), f"({count} call{'s' if count > 1 else ''})")
 
 
 def _equality(result: Result) -> Section:

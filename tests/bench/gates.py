@@ -149,6 +149,7 @@ class World:
     exponents: dict[str, float] = field(default_factory=dict)
     grown: dict[Path, TreeSpec] = field(default_factory=dict)
     weighed: Resources = WEIGHED
+    unseen: str = ""
 
     def right_answer(self) -> Answer:
         """What a catalog answers that is right."""
@@ -179,6 +180,8 @@ class World:
             profile=self._profile,
             environment=lambda _: cast("Environment", StandInEnvironment(**self.machine)),
             count_instructions=self._count_instructions,
+            look_again=lambda _subject, _call: self.unseen,
+            settle=lambda _: None,
             is_cold_possible=lambda _: self.is_cold_possible,
             monotonic_s=self._monotonic_s,
             publish=self._publish,
@@ -250,7 +253,8 @@ class World:
     def _group(self, names: tuple[str, ...], number: int, checkpoints: int) -> Group:
         there = REFERENCE in names
         again = "/code/reference/catalog/subjects.py" if there else f"{HOME}/catalog/subjects.py"
-        origins = {CANDIDATE: f"{HOME}/catalog/subjects.py", REFERENCE: again, AGAIN: again} | self.origins
+        ours = dict.fromkeys((CANDIDATE, "times_legacy"), f"{HOME}/catalog/subjects.py")
+        origins = {**ours, REFERENCE: again, AGAIN: again} | self.origins
         loaded = {
             name: Loaded(import_ns=1, origin=origins.get(name), python="3.11.7", hash_seed="0", affinity=None)
             for name in names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.asking_cell import AskingCell
 from bench.result import (
     Declared,
     EqualityOutcome,
@@ -122,6 +123,20 @@ RESULT = Result(
     noise=(Noise(setting="sidecars-warm", tree=TREE, ratio=Interval(estimate=1.002, low=0.99, high=1.01)),),
     notes=("legacy takes 25.0 ms to 30.0 ms for a checkpoint here, and not the 2-5 s that was claimed",),
     settings=(SettingRecord(setting="sidecars-warm", tree=TREE, is_complete=True, samples={"groups": []}),),
+    asking=(
+        AskingCell(
+            checkpoints=50,
+            runs=10,
+            latency_ms=20,
+            is_whole_process=True,
+            new_ns=(1.5e9, 1.4e9),
+            old_ns=(4.2e9,),
+            least_ns=(1.2e9, 1.3e9),
+            operations={"Viewer": 1, "Runs": 1, "RunSampledHistory": 10},
+            old_operations={"Viewer": 1, "Run": 100},
+            again=0,
+        ),
+    ),
     exit_code=3,
     verdict="outputs differ, so that no ratio of theirs counts",
 )

@@ -36,7 +36,15 @@ def test_what_was_stored_is_read_again(tmp_path: Path) -> None:
     found = loaded(tmp_path / "b.json")
     assert found == GOOD
     tree = msgspec.to_builtins(TREE)
-    assert stored(found, "sidecars-warm", "catalog.subjects:v2", tree) == GOOD.benchmarks[0].groups
+    one = GOOD.benchmarks[0]
+    assert stored(found, "sidecars-warm", "catalog.subjects:v2", one.yardstick, tree) == one.groups
+
+
+def test_ratios_to_another_yardstick_are_refused() -> None:
+    one = GOOD.benchmarks[0]
+    with pytest.raises(Refusal, match=r"beside bench\.floor:other on") as refused:
+        stored(GOOD, one.name, one.target, "bench.floor:other", one.tree)
+    assert refused.value.cause is Cause.BASELINE_STALE
 
 
 @pytest.mark.parametrize(
@@ -47,6 +55,7 @@ def test_what_was_stored_is_read_again(tmp_path: Path) -> None:
         (Cause.BASELINE_FUTURE, {"made_at": "2027-01-01T00:00:00+00:00"}),
         (Cause.BASELINE_STALE, {"made_at": "2025-01-01T00:00:00+00:00"}),
         (Cause.BASELINE_UNREADABLE, {"made_at": "yesterday"}),
+        (Cause.BASELINE_UNREADABLE, {"made_at": "9999-12-31T23:59:59-05:00"}),
         (Cause.BASELINE_STALE, {"harness": "another"}),
         (Cause.BASELINE_FOREIGN, {"kind": "pytest-benchmark"}),
         (Cause.BASELINE_FOREIGN, {"kind": 5}),
@@ -101,5 +110,5 @@ def test_age_counts_from_when_it_was_made(tmp_path: Path) -> None:
 def test_times_that_no_clock_gives_are_refused(taken_ns: float) -> None:
     one = benchmark("sidecars-warm", groups=(((1.0, taken_ns),),) * 9)
     with pytest.raises(Refusal) as refused:
-        stored(baseline(one), one.name, one.target, one.tree)
+        stored(baseline(one), one.name, one.target, one.yardstick, one.tree)
     assert refused.value.cause is Cause.UNUSABLE_TIMES

@@ -16,7 +16,8 @@ from fixtures.space import DiskSpaceError
 from tests.bench.results import RESULT
 
 if TYPE_CHECKING:
-    from bench.reproduce import Collaborators, Request
+    from bench.reproduce import Collaborators
+    from bench.reproduce_request import Request
     from bench.result import Result
 
 

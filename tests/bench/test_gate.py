@@ -330,13 +330,28 @@ def test_outside_of_a_project_there_is_nothing_to_gate(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    "option", [["--margin", "-1%"], ["--margin", "nan"], ["--budget", "0"], ["--budget", "nan"]]
+    "option",
+    [["--margin", "-1%"], ["--margin", "nan"], ["--budget", "0"], ["--budget", "nan"], ["--seed", "-1"]],
 )
-def test_options_that_make_no_sense_are_refused(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["gate", *option])
-    assert ended.value.code == 2
-    assert "expected" in capsys.readouterr().err
+def test_options_that_make_no_sense_are_refused_and_leave_no_earlier_verdict(
+    option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier = tmp_path / "verdict.json"
+    for where in (["--output", str(tmp_path)], [f"--output={tmp_path}"]):
+        earlier.write_text('{"exit_code": 0}', encoding="utf-8")
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["gate", *option, *where])
+        assert ended.value.code == 2
+        assert "expected" in capsys.readouterr().err
+        assert not earlier.exists()
+
+
+def test_help_leaves_an_earlier_verdict(tmp_path: Path) -> None:
+    earlier = tmp_path / "verdict.json"
+    earlier.write_text('{"exit_code": 0}', encoding="utf-8")
+    with pytest.raises(SystemExit):
+        cli.main(["gate", "--output", str(tmp_path), "--help"])
+    assert earlier.exists()
 
 
 @pytest.mark.parametrize(

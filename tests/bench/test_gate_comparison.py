@@ -242,7 +242,7 @@ def sides_of(options: argparse.Namespace, folder: Path) -> tuple[Side, list[Side
 
 def options_of(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    gate_cli.add_options(parser, seconds=float)
+    gate_cli.add_options(parser, seconds=float, seed=int)
     return parser.parse_args(arguments)
 
 

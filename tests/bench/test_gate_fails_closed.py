@@ -95,6 +95,19 @@ def _inconclusive(world: World) -> GateResult:
     return world.run()
 
 
+@case(Cause.CHANGE_UNSEEN, ExitCode.OUTPUTS_DIFFER)
+def _answers_that_were_kept(world: World) -> GateResult:
+    world.unseen = "expected 14 checkpoints, then 15 after one had come, found 14 and 14"
+    return world.run()
+
+
+@case(Cause.UNKNOWN_COLD, NOTHING)
+def _cold_benchmark_of_a_baseline_that_cannot_be_cold(world: World) -> GateResult:
+    world.is_cold_possible = False
+    world.references = (baseline(benchmark("sidecars-warm"), benchmark("sidecars-cold")),)
+    return world.run(pattern="")
+
+
 @case(Cause.NO_BENCHMARK, NOTHING)
 def _no_benchmark_is_chosen(world: World) -> GateResult:
     return world.run(pattern="no-such-thing")

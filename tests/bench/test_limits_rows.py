@@ -123,7 +123,9 @@ def test_a_command_is_held_to_its_time_and_to_its_imports() -> None:
 
 
 def test_a_change_and_the_writing_of_the_index_are_told_apart() -> None:
-    added, writing = figures("change", FakeProcesses(), 10_000)
+    added, writing, *replaced = figures("change", FakeProcesses(), 10_000)
+    assert [one.limit for one in replaced] == [5.0, None]
+    assert "replaced by a rename" in replaced[0].title
     assert added.value is not None
     assert added.value.estimate == pytest.approx(3.0)
     assert added.verdict is TargetState.MET

@@ -1,21 +1,18 @@
-"""The limits of asking W&B: each can be missed, and a small cell is measured with the real client."""
+"""The limits of asking W&B: each can be missed."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from bench.asking_cell import AskingCell
 from bench.limits_result import judged
-from bench.limits_wandb import SPECS, Cell, Effort, cells, operations_of, times_of
+from bench.limits_wandb import operations_of, times_of
 from bench.result import TargetState
-from fixtures.spec import TreeSpec
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-GOOD = Cell(
+GOOD = AskingCell(
     checkpoints=50,
     runs=10,
     latency_ms=100,
@@ -29,7 +26,7 @@ GOOD = Cell(
 )
 
 
-def missed(cell: Cell) -> list[str]:
+def missed(cell: AskingCell) -> list[str]:
     """What the figures of a cell that miss their limit are called."""
     found = [judged(one) for one in (*times_of(cell), *operations_of([cell]))]
     return [one.title.partition(", ")[2] for one in found if one.verdict is TargetState.MISSED]
@@ -69,18 +66,3 @@ def test_in_process_nothing_excuses_the_speed_up_and_no_time_is_limited() -> Non
     assert judged(figure).verdict is TargetState.MISSED
     assert "a build that does not ask takes 1.00 s" in figure.remark
     assert "adds to that is 4.50x as fast" in figure.remark
-
-
-def test_the_trees_have_as_many_checkpoints_as_they_are_called_by() -> None:
-    assert {checkpoints: spec.checkpoints for checkpoints, spec in SPECS.items()} == {14: 14, 50: 50}
-
-
-def test_a_small_cell_is_measured_by_real_processes(tmp_path: Path) -> None:
-    spec = TreeSpec(experiments=2, checkpoint_bytes=1, sidecar_share=0.0, metrics_share=0.0, wandb_share=1.0)
-    whole, warm = cells(spec, (0,), parent=tmp_path, whole=Effort(1, 1), warm=Effort(2, 1))
-    assert (whole.is_whole_process, warm.is_whole_process) == (True, False)
-    assert (len(whole.least_ns), len(warm.new_ns), len(warm.old_ns)) == (1, 2, 1)
-    assert whole.operations == {"Viewer": 1, "Runs": 1, "RunSampledHistory": 2}
-    assert warm.operations == {"Runs": 1, "RunSampledHistory": 2}
-    assert whole.old_operations["Run"] == warm.old_operations["Run"] == 2 * whole.checkpoints
-    assert whole.again == warm.again == 0

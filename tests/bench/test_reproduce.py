@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pytest
 
+from bench.asking_cell import AskingCell
 from bench.environment import Environment
 from bench.measurement import Failure, Resources
-from bench.reproduce import Collaborators, Request, announcement, reproduce
+from bench.reproduce import Collaborators, reproduce
+from bench.reproduce_request import Request, announcement
 from bench.result import Result, RowVerdict, TargetState
 from bench.scenario import SCENARIOS, SETTINGS, UNTIDY, UNTIDY_SPEC
 from bench.targets import Target
@@ -29,6 +31,18 @@ if TYPE_CHECKING:
     from bench.trees import Variant
     from bench.worker import Answer, Call
 
+ASKED = AskingCell(
+    checkpoints=14,
+    runs=7,
+    latency_ms=0,
+    is_whole_process=False,
+    new_ns=(2e7, 3e7),
+    old_ns=(3e8,),
+    least_ns=(1e7,),
+    operations={"Runs": 1},
+    old_operations={"Run": 28},
+    again=0,
+)
 SECOND = Target("first-load", "sidecars-warm", "seconds", 1.0, 50)
 MEMORY = Target("memory", "sidecars-warm", "megabytes", 100.0)
 
@@ -55,6 +69,7 @@ class World:
     is_cold_possible: bool = True
     peak_bytes: int | None = 30_000_000
     interrupted_at: str | None = None
+    asking_fails_after: int | None = None
     events: list[str] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
     kept: list[Result] = field(default_factory=list)
@@ -71,7 +86,15 @@ class World:
             keep_result=self.kept.append,
             say=self.events.append,
             home=home,
+            ask=self.ask,
         )
+
+    def ask(self, spec: TreeSpec, _parent: Path) -> Iterator[AskingCell]:
+        assert spec.sidecar_share == spec.metrics_share == 0.0
+        for number, latency_ms in enumerate((0, 20)):
+            if number == self.asking_fails_after:
+                raise ValueError("expected exit code 0, found 1")
+            yield msgspec.structs.replace(ASKED, checkpoints=spec.checkpoints, latency_ms=latency_ms)
 
     @contextlib.contextmanager
     def grow(self, spec: TreeSpec, _parent: Path, *, keep: bool) -> Iterator[StandInTree]:
@@ -196,12 +219,36 @@ def test_a_quick_run_covers_fewer_settings_in_less_time(tmp_path: Path) -> None:
     assert result.exit_code == 0
 
 
+def test_wandb_is_asked_about_every_tree_that_is_small_enough_for_asking_one_by_one(tmp_path: Path) -> None:
+    second = TreeSpec(experiments=10, checkpoints_per_experiment=5)
+    large = TreeSpec(experiments=100, checkpoints_per_experiment=10)
+    request = request_of(specs=(TreeSpec(), second, large), seed=3)
+    assert [spec.checkpoints for spec in request.asked] == [14, 50]
+    assert {spec.seed for spec in request.asked} == {3}
+    assert "Asks a local W&B server about 14 and 50 small checkpoints" in "\n".join(announcement(request))
+    result = ran(World(), tmp_path)
+    assert [(one.checkpoints, one.latency_ms) for one in result.asking] == [(14, 0), (14, 20)]
+
+
+def test_a_quick_run_does_not_ask_one_by_one(tmp_path: Path) -> None:
+    assert ran(World(), tmp_path, is_quick=True).asking == ()
+    assert "W&B server" not in "\n".join(announcement(request_of(is_quick=True)))
+
+
+def test_asking_that_fails_keeps_what_was_measured_and_is_no_success(tmp_path: Path) -> None:
+    result = ran(World(asking_fails_after=1), tmp_path)
+    assert len(result.asking) == 1
+    assert result.exit_code == 5
+    assert any("found 1" in note for note in result.notes)
+
+
 def test_the_result_is_kept_after_every_setting(tmp_path: Path) -> None:
     world = World()
     ran(world, tmp_path)
     counts = [len(result.settings) for result in world.kept]
-    assert counts == [1, 2, 3, 4, 5, 6, 7, 8, 9, 9]
-    assert [result.is_complete for result in world.kept] == [False] * 9 + [True]
+    assert counts == [1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 9]
+    assert [len(result.asking) for result in world.kept] == [0] * 9 + [1, 2, 2]
+    assert [result.is_complete for result in world.kept] == [False] * 11 + [True]
 
 
 def test_an_interruption_removes_the_tree_and_keeps_what_was_measured(tmp_path: Path) -> None:

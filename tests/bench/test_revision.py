@@ -88,6 +88,11 @@ def test_code_that_a_revision_lacks_is_not_lent_by_the_working_tree(project: Pat
 def test_the_default_is_where_the_working_tree_left_main(project: Path) -> None:
     first, second = commit_of(project, "HEAD~1"), commit_of(project, "HEAD")
     assert default_revision(project) == first  # nothing was done since: the commit before
+    (project / "baseline.json").write_text("{}", encoding="utf-8")
+    assert default_revision(project) == first  # what came is no code
+    (project / "new.py").write_text("", encoding="utf-8")
+    assert default_revision(project) == second
+    (project / "new.py").unlink()
     (project / "mine.py").write_text("VERSION = 3\n", encoding="utf-8")
     assert default_revision(project) == second
     git(project, "switch", "-qc", "topic")

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.asking import LATENCIES_MS, SPECS
 from bench.scenario import LEGACY, READ_FLOOR, SETTINGS, V2
+from bench.suites.test_asking import check_operations
 from bench.suites.test_catalogs import BENCHMARKS, check_answer, check_targets
 from bench.targets import Target
 from tests.bench.fakes import right_answer, variant_of
@@ -85,7 +87,7 @@ def test_a_target_per_checkpoint_grows_with_the_tree() -> None:
 
 
 def test_untimed_the_suite_checks_every_answer(tmp_path: Path) -> None:
-    done = run_suite(tmp_path, "--benchmark-disable")
+    done = run_suite(tmp_path, "--benchmark-disable", "-k", "test_catalog")
     assert done.returncode == 0, done.stdout + done.stderr
     count = sum(len(setting.contestants) for setting in SETTINGS)
     assert f"{count} passed" in done.stdout
@@ -97,3 +99,24 @@ def test_timed_the_suite_writes_what_other_tools_read(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     names = {one["name"] for one in json.loads(path.read_text(encoding="utf-8"))["benchmarks"]}
     assert "test_catalog[14x0.064MB-sidecars-warm-v2]" in names
+
+
+def test_asking_is_a_benchmark_for_each_tree_latency_and_way(tmp_path: Path) -> None:
+    listed = run_suite(tmp_path, "--collect-only", "-k", "test_asking")
+    assert listed.stdout.count("::test_asking[") == len(SPECS) * len(LATENCIES_MS) * 2
+    path = tmp_path / "x.json"
+    done = run_suite(tmp_path, f"--benchmark-json={path}", "-k", "test_asking and 14-check and in-process-0ms")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (one,) = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
+    assert one["extra_info"]["operations"] == {"Runs": 1, "RunSampledHistory": 7}
+    assert one["extra_info"]["one_by_one_operations"]["Run"] == 28
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [{}, {"Viewer": 1}, {"Runs": 4}, {"Runs": 1, "Run": 14}, {"Runs": 1, "RunSampledHistory": 8}],
+)
+def test_too_many_operations_fail_and_none_at_all(operations: dict[str, int]) -> None:
+    check_operations({"Viewer": 1, "Runs": 1, "RunSampledHistory": 7}, runs=7)
+    with pytest.raises(pytest.fail.Exception, match="at most 3 operations, and at most 7 histories"):
+        check_operations(operations, runs=7)

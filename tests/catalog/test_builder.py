@@ -182,6 +182,27 @@ def test_what_has_not_changed_is_answered_from_the_outline_alone(
     assert len(third.problems) == len(first.problems) + 1
 
 
+def test_a_config_that_went_is_noticed_by_another_process_beside_a_name_that_cannot_be_stored(
+    tmp_path: Path, index: Path
+) -> None:
+    """The short way to an entry depends on the names of configs alone."""
+    root = tmp_path / "outputs"
+    write(root / "exp" / "checkpoints" / "a.ckpt", b"x")
+    write(root / "exp" / "checkpoints" / "a.metadata.yaml", SIDECAR)
+    config = write(root / "exp" / "config.yaml", b"{}")
+    os.mkdir(os.fsencode(root / "exp") + b"/\xff")
+    settled = FileSystem(now_ns=lambda: time.time_ns() + 2 * SETTLING_NS)
+
+    def by_another_process() -> Path | None:
+        collaborators = Collaborators(settled, CatalogCache(index))
+        builder = CheckpointCatalogBuilder(root, True, False, collaborators=collaborators)
+        return builder.build_catalog().entries[0].config_path
+
+    assert by_another_process() == config
+    config.unlink()
+    assert by_another_process() is None
+
+
 def test_what_a_caller_does_to_a_catalogs_lists_is_not_remembered(outputs: Path, index: Path) -> None:
     collaborators = settled(index)
     counts = []

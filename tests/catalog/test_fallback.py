@@ -11,8 +11,8 @@ import pytest
 
 from catalog import cli, wandb_local
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
-from catalog.fallback import EXPIRES_NS
 from catalog.filesystem import SETTLING_NS, FileSystem
+from catalog.run_records import EXPIRES_NS, INTERRUPTED_EXPIRES_NS
 from catalog.store import CatalogCache
 from catalog.wandb_local import LocalRun, read_local_run
 from fixtures.runs import Run
@@ -140,6 +140,17 @@ def test_a_run_that_had_not_finished_is_asked_again_after_a_minute(place: Place,
     assert server.operations["Runs"] == 2
 
 
+def test_a_run_that_crashed_may_go_on_and_is_asked_again_after_an_hour(
+    place: Place, server: WandbServer
+) -> None:
+    server.schema = Schema((replace(RUN, state="crashed", summary={"val/hmean": 0.5}, history=()),))
+    place.add("one", 3, wandb_run_id="team/ocr/abcd1234")
+    assert [entry.hmean for entry in place.build()] == [0.5]
+    server.schema = Schema((replace(RUN, summary={"val/hmean": 0.6}, history=()),))
+    for later_ns, hmean in ((2 * EXPIRES_NS, 0.5), (INTERRUPTED_EXPIRES_NS, 0.6)):
+        assert [entry.hmean for entry in place.build(later_ns=later_ns)] == [hmean]
+
+
 def test_a_history_that_came_too_late_is_a_problem_and_asked_for_again(
     place: Place, server: WandbServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -207,6 +218,56 @@ def test_a_bare_id_is_made_whole_by_the_settings_file(place: Place, server: Wand
     settings = Path(os.environ["WANDB_CONFIG_DIR"]) / "settings"
     write(settings, b"[default]\nentity = team\nproject = ocr\n")
     assert [entry.hmean for entry in place.build()] == [0.03]
+    assert server.operations["Runs"] == 1
+
+
+def test_a_settings_file_that_comes_to_say_something_else_is_noticed(place: Place, server: WandbServer) -> None:
+    server.schema = Schema((RUN, replace(RUN, project="second", history=(), summary={"val/hmean": 0.7})))
+    place.add("one", 3, wandb_run_id="abcd1234")
+    settings = Path(os.environ["WANDB_CONFIG_DIR"]) / "settings"
+    for project, hmean in (("ocr", 0.03), ("second", 0.7)):
+        write(settings, f"[default]\nentity = team\nproject = {project}\n")
+        assert [entry.hmean for entry in place.build()] == [hmean]
+
+
+def test_a_name_that_hydra_has_still_to_fill_in_is_none(
+    place: Place, server: WandbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.add("one", 3, wandb_run_id="abcd1234")
+    place.add("two", 3)
+    logger = {"wandb": {"id": "${run_id}", "entity": "${team}", "project": "${project_name}"}}
+    for experiment in ("one", "two"):
+        write(place.root / "outputs" / experiment / ".hydra" / "config.yaml", HYDRA | {"logger": logger})
+    monkeypatch.setenv("WANDB_ENTITY", "team")
+    monkeypatch.setenv("WANDB_PROJECT", "ocr")
+    told = {entry.checkpoint_path.parts[-3]: entry.hmean for entry in place.build()}
+    assert told == {"one": 0.03, "two": None}
+    assert server.operations["Runs"] == 1
+
+
+def test_a_checkpoint_in_a_folder_of_its_own_finds_the_runs_of_its_experiment(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    experiment = "tag-dbnet-resnet18_training_20250101_101010"
+    near_run(place, "run-20250101_101012-abcd1234", {"val/recall": 0.75})
+    folder = place.root / "outputs" / experiment / "checkpoints"
+    (folder / "deeper").mkdir()
+    for path in list(folder.glob("epoch=3.*")):
+        path.rename(folder / "deeper" / path.name)
+    assert [entry.recall for entry in place.build()] == [0.75]
+
+
+def test_a_local_summary_without_its_log_does_not_speak_for_a_checkpoint_whose_history_the_server_has(
+    place: Place, server: WandbServer
+) -> None:
+    place.add("one", 3, wandb_run_id="team/ocr/abcd1234", model={"architecture": "pan", "encoder": "x"})
+    name = "run-20250101_101012-abcd1234"
+    last = {f"val/{metric}": 0.9 for metric in ("hmean", "precision", "recall")}
+    write(place.root / "outputs" / "wandb" / name / "files" / "wandb-summary.json", last)
+    (entry,) = place.build().entries
+    assert (entry.hmean, entry.provenance["hmean"]) == (0.03, "wandb-history")
+    assert (entry.recall, entry.provenance["recall"]) == (0.9, "wandb-summary")
     assert server.operations["Runs"] == 1
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from catalog.filesystem import ABSENT, SETTLING_NS, FileSystem, is_settled
 from tests.ticks import tick
 
@@ -27,6 +30,24 @@ def test_a_signature_changes_with_content_that_keeps_size_and_mtime(tmp_path: Pa
 def test_nothing_has_no_signature(tmp_path: Path) -> None:
     assert FileSystem().signature(str(tmp_path / "nowhere")) == ABSENT
     assert FileSystem().signature("a\0b") == ABSENT
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["here", "there", "nowhere", "a\0b", ""]), max_size=12))
+def test_the_signatures_of_many_are_those_of_each(names: list[str]) -> None:
+    known = {"here": os.stat("/"), "there": os.stat(os.curdir)}
+    asked: list[str] = []
+
+    def stat(path: str) -> os.stat_result:
+        asked.append(path)
+        if path in known:
+            return known[path]
+        raise (ValueError if "\0" in path else FileNotFoundError)(path)
+
+    files = FileSystem(stat)
+    found = files.signatures(names)
+    assert asked == names, "each is asked for once"
+    assert found == [files.signature(name) for name in names]
 
 
 def test_a_signature_settles_after_the_coarsest_clock_in_use() -> None:

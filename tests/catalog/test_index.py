@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from catalog.changes import changes
+from catalog.dependents import Dependents
 from catalog.filesystem import SETTLING_NS, FileSystem, Signature
 from catalog.index import Memory, Recall, recall, remember
 from catalog.outline import outline_of
@@ -63,7 +64,8 @@ FILES = files_of(STANDING)
 
 
 def recalled(*, memory: Memory = MEMORY, tree: Tree | None = None, files: FileSystem = FILES) -> Recall:
-    return recall(memory, tree or tree_of(*FOLDERS), changes(outline_of(memory), "root", files))
+    changed = changes(outline_of(memory), "root", files)
+    return recall(memory, Dependents(memory.answers), tree or tree_of(*FOLDERS), changed)
 
 
 def is_believed(found: Recall) -> bool:
@@ -113,6 +115,20 @@ def test_a_checkpoint_that_became_a_folder_is_read_anew() -> None:
     own = msgspec.structs.replace(OWN, checkpoints={"a.ckpt": "folder"})
     found = recalled(tree=tree_of(folder(""), ABOVE, HYDRA, own, listed=("exp/checkpoints",)))
     assert not found.believed
+
+
+def test_a_folder_that_was_listed_again_and_holds_the_same_names_leaves_its_answers_believed() -> None:
+    assert is_believed(recalled(tree=tree_of(*FOLDERS, listed=("", "exp", "exp/checkpoints"))))
+
+
+def test_a_checkpoint_that_came_or_went_alone_is_noticed() -> None:
+    both = msgspec.structs.replace(OWN, checkpoints={"a.ckpt": "file", "b.ckpt": "file"})
+    came = recalled(tree=tree_of(folder(""), ABOVE, HYDRA, both, listed=("exp/checkpoints",)))
+    assert list(came.believed) == ["exp/checkpoints/a.ckpt"]
+    assert came.unknown == [(both, "b.ckpt", "file")]
+    none = msgspec.structs.replace(OWN, checkpoints={})
+    went = recalled(tree=tree_of(folder(""), ABOVE, HYDRA, none, listed=("exp/checkpoints",)))
+    assert (went.believed, went.unknown, went.doubted) == ({}, [], {"exp/checkpoints/a.ckpt"})
 
 
 @pytest.mark.parametrize(("expires_ns", "believed"), [(NOW_NS - 1, False), (NOW_NS, False), (NOW_NS + 1, True)])

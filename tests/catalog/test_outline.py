@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from catalog.index import Memory
-from catalog.outline import Outline, outline_of, sorted_once
+from catalog.outline import Outline, changed_answers, outline_after, outline_of, sorted_once
 from catalog.records import Answer, Kind, Problem, SkippedCheckpoint
 from catalog.scan import Folder
 from tests.catalog.memories import SIGNATURE, answer, memory_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def problem(path: str, key: str = "", found: str = "f") -> Problem:
@@ -69,3 +75,74 @@ def test_links_are_kept_by_their_paths() -> None:
     kinds: dict[str, Kind] = {"": "file", "exp": "nothing"}
     folders = {path: Folder(path, SIGNATURE, (), {}, frozenset(), {"l": kind}) for path, kind in kinds.items()}
     assert outline_of(Memory(folders=folders)).links == {"l": "file", "exp/l": "nothing"}
+
+
+OTHER = (*SIGNATURE[:4], 9)
+
+
+def new_score(one: Answer) -> Answer:
+    assert one.entry is not None
+    return msgspec.structs.replace(one, entry=msgspec.structs.replace(one.entry, score=0.5))
+
+
+EDITS: dict[str, Callable[[Answer], Answer]] = {
+    "nothing": lambda one: one,
+    "another score": lambda one: new_score(one) if one.entry else one,
+    "an equal answer": msgspec.structs.replace,
+    "no entry any more": lambda one: msgspec.structs.replace(one, entry=None),
+    "an entry at last": lambda one: answer(one.path.rpartition("/")[2].removesuffix(".ckpt")),
+    "left out": lambda one: msgspec.structs.replace(
+        one, entry=None, skipped=SkippedCheckpoint(Path(one.path), "why")
+    ),
+    "a problem": lambda one: msgspec.structs.replace(one, problems=(problem("/a"),)),
+    "no problem": lambda one: msgspec.structs.replace(one, problems=()),
+    "expires": lambda one: msgspec.structs.replace(one, expires_ns=7),
+    "expires never": lambda one: msgspec.structs.replace(one, expires_ns=None),
+    "other dependencies": lambda one: msgspec.structs.replace(one, dependencies=("exp/new.yaml",)),
+}
+
+
+def edited(memory: Memory, edits: list[str], whole: str) -> Memory:
+    """The memory after an edit of each answer, and one of the whole."""
+    answers = [EDITS[name](one) for one, name in zip(memory.answers.values(), edits, strict=True)]
+    after = memory_of(
+        *(answers[::-1] if whole == "other order" else answers[1:] if whole == "gone" else answers)
+    )
+    if whole == "another signature":
+        after = msgspec.structs.replace(after, dependencies=dict.fromkeys(after.dependencies, OTHER))
+    if whole == "a link":
+        folders = {
+            path: msgspec.structs.replace(one, links={"l": "file"}) for path, one in after.folders.items()
+        }
+        after = msgspec.structs.replace(after, folders=folders)
+    return after
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_an_outline_made_from_the_one_before_is_the_outline_of_the_memory(data: st.DataObject) -> None:
+    kinds = st.sampled_from(list(EDITS))
+    count = data.draw(st.integers(0, 20))
+    first = [EDITS[data.draw(kinds)](answer(f"{number}")) for number in range(count)]
+    before = memory_of(*first)
+    edits = [data.draw(kinds) for _ in range(count)]
+    whole = data.draw(st.sampled_from(["no", "other order", "gone", "another signature", "a link"]))
+    after = edited(before, edits, whole)
+    changed = changed_answers(before, after)
+    if changed is None:
+        assert list(before.answers) != list(after.answers)
+    else:
+        assert outline_after(outline_of(before), after, changed) == outline_of(after)
+
+
+def test_one_changed_entry_among_many_takes_its_place() -> None:
+    before = memory_of(*(answer(f"{number}") for number in range(50)), answer("last", entry=None))
+    answers = before.answers | {"exp/7.ckpt": new_score(before.answers["exp/7.ckpt"])}
+    after = msgspec.structs.replace(before, answers=answers)
+    changed = changed_answers(before, after)
+    assert changed == [(7, before.answers["exp/7.ckpt"], answers["exp/7.ckpt"])]
+    outline = outline_of(before)
+    found = outline_after(outline, after, changed)
+    assert found == outline_of(after) != outline
+    assert found.folders is outline.folders, "and not found out again"
+    assert outline == outline_of(before), "what was handed out before stays as it was"

@@ -26,7 +26,7 @@ def test_an_id_may_name_its_project_alone() -> None:
     assert complete_run_id("mine/abc123", environ=SET) == RunId("env-team", "mine", "abc123")
 
 
-@pytest.mark.parametrize("beside", [None, "", "  ", 7, ["team"]])
+@pytest.mark.parametrize("beside", [None, "", "  ", 7, ["team"], "${team}", "a-${oc.env:USER}"])
 def test_what_is_no_text_beside_the_id_counts_as_absent(beside: object) -> None:
     assert complete_run_id("abc123", entity=beside, project="ocr", environ=SET).entity == "env-team"
 

@@ -5,7 +5,15 @@ import math
 
 import pytest
 
-from catalog.run_records import RunRecord, history_at, plain_config, plain_summary, run_documents
+from catalog.run_records import (
+    EXPIRES_NS,
+    LOCAL,
+    RunRecord,
+    history_at,
+    plain_config,
+    plain_summary,
+    run_documents,
+)
 
 
 def row(step: int | None, epoch: int | None, **logged: float) -> dict[str, object]:
@@ -109,6 +117,16 @@ def test_a_checkpoints_documents_stand_in_the_order_of_belief() -> None:
     assert documents[1:] == ({"val/hmean": 0.9}, {"a": 1})
 
 
-@pytest.mark.parametrize(("state", "is_finished"), [("finished", True), ("crashed", True), ("running", False)])
-def test_only_a_run_that_still_runs_may_change(state: str, is_finished: bool) -> None:
-    assert RunRecord(state=state).is_finished is is_finished
+@pytest.mark.parametrize("state", ["finished", "failed", "killed", LOCAL])
+def test_what_has_ended_stays_so(state: str) -> None:
+    assert RunRecord(state=state).expires_ns is None
+
+
+@pytest.mark.parametrize("state", ["running", "pending", "preempting", "unknown", "of a later version"])
+def test_what_may_go_on_is_believed_for_a_minute(state: str) -> None:
+    assert RunRecord(state=state).expires_ns == EXPIRES_NS
+
+
+@pytest.mark.parametrize("state", ["crashed", "preempted"])
+def test_what_was_interrupted_may_go_on_and_is_believed_for_an_hour(state: str) -> None:
+    assert RunRecord(state=state).expires_ns == 60 * EXPIRES_NS

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from catalog.changes import changes
 from catalog.filesystem import SETTLING_NS, FileSystem
@@ -14,10 +22,10 @@ from catalog.scan import Scanner
 from tests.ticks import tick
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from catalog.filesystem import Stat
-    from catalog.scan import Tree
+    from catalog.scan import Folder, Tree
 
 
 def scan(root: Path, **options: object) -> Tree:
@@ -153,6 +161,69 @@ def test_added_removed_and_renamed_names_list_their_folder_again(tmp_path: Path)
         again = scan_again(scanner, tmp_path, first)
         assert again.listed == {"exp"}
         assert checkpoints(again) == checkpoints(scan(tmp_path))
+
+
+def replaced(path: Path) -> None:
+    """As writers do that never leave half a file."""
+    touch(path.with_suffix(".part")).replace(path)
+
+
+def in_the_place_of_a_folder(path: Path, file_name: str | None) -> None:
+    shutil.rmtree(path)
+    touch(path / file_name if file_name else path)
+
+
+EDITS: dict[str, Callable[[Path], object]] = {
+    "replace a sidecar": lambda root: replaced(root / "a" / "one.metadata.yaml"),
+    "add a checkpoint": lambda root: touch(root / "a" / "new.ckpt"),
+    "remove a checkpoint": lambda root: (root / "b" / "two.ckpt").unlink(),
+    "a checkpoint becomes a folder": lambda root: touch(root / "c.ckpt" / "shard"),
+    "add a folder": lambda root: touch(root / "b" / "deep" / "er" / "three.ckpt"),
+    "remove a folder": lambda root: shutil.rmtree(root / "a"),
+    "a folder in another's place": lambda root: in_the_place_of_a_folder(root / "b", "four.ckpt"),
+    "a file in a folder's place": lambda root: in_the_place_of_a_folder(root / "b", None),
+    "a link": lambda root: (root / "link.ckpt").symlink_to(root / "a"),
+    "nothing": lambda root: root.stat(),
+}
+
+
+def told(tree: Tree) -> dict[str, Folder]:
+    """The folders of a tree, their subfolders in the order of names."""
+    return {
+        path: msgspec.structs.replace(folder, folders=tuple(sorted(folder.folders)))
+        for path, folder in tree.folders.items()
+    }
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from(list(EDITS)), max_size=4))
+def test_what_is_walked_again_is_what_a_first_walk_sees(names: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name in ("a/one.ckpt", "a/one.metadata.yaml", "b/two.ckpt", "b/config.yaml", "top.ckpt"):
+            touch(root / name)
+        scanner = Scanner(Clock().files())
+        first = scanner.scan(str(root))
+        tick(root)
+        for name in names:
+            with contextlib.suppress(OSError):  # an earlier edit left nothing to this one
+                EDITS[name](root)
+        again = scan_again(scanner, root, first)
+        assert told(again) == told(scanner.scan(str(root)))
+        assert not again.unreadable
+
+
+def test_a_folder_whose_file_was_replaced_is_the_only_one_that_is_walked(tmp_path: Path) -> None:
+    for name in ("a/one.ckpt", "a/one.metadata.yaml", "b/two.ckpt"):
+        touch(tmp_path / name)
+    scanner = Scanner(Clock().files())
+    first = scanner.scan(str(tmp_path))
+    tick(tmp_path)
+    replaced(tmp_path / "a" / "one.metadata.yaml")
+    again = scan_again(scanner, tmp_path, first)
+    assert again.listed == {"a"}
+    assert again.folders["b"] is first.folders["b"]
+    assert list(again.folders) == list(first.folders)
 
 
 def test_a_link_whose_target_vanished_lists_its_folder_again(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from catalog.index import Memory
 from catalog.keys import key_of
 from catalog.outline import outline_of
 from catalog.records import Answer, Problem, Provenance, SkippedCheckpoint
+from catalog.scan import Folder
 from catalog.snapshot import SnapshotError
 from catalog.store import CatalogCache
 from fixtures.generate import generate
@@ -173,6 +174,8 @@ WRONG_RESTS = {
     "other folders": msgspec.Raw(msgspec.msgpack.encode(([], []))),
     "an answer nowhere": (("elsewhere/a.ckpt", 0, -1, (), "file", (0,), None),),
     "an answer of another kind": (("exp/a.ckpt", 0, -1, (), "folder", (0,), None),),
+    "no answer": (),
+    "two answers": (("exp/a.ckpt", 0, -1, (), "file", (0,), None),) * 2,
     "no such entry": (("exp/a.ckpt", 7, -1, (), "file", (0,), None),),
     "no such dependency": (("exp/a.ckpt", 0, -1, (), "file", (7,), None),),
 }
@@ -186,6 +189,27 @@ def test_a_memory_that_cannot_be_is_refused_and_its_outline_stands(rest: Any) ->
     assert found.outline == outline_of(HONEST)
     with pytest.raises(SnapshotError, match="cannot be read"):
         found.memory()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b"])
+def test_a_folder_that_would_lead_the_walk_astray_is_refused(name: str) -> None:
+    folders = [msgspec.structs.replace(one, folders=(name,)) for one in HONEST.folders.values()]
+    answers = (("exp/a.ckpt", 0, -1, (), "file", (0,), None),)
+    rest = msgspec.Raw(msgspec.msgpack.encode((folders, answers)))
+    found = snapshot.decode(sealed(msgspec.structs.replace(stored_of(HONEST), memory=rest)), KEY)
+    with pytest.raises(SnapshotError, match="no folder has"):
+        found.memory()
+
+
+def test_an_answer_by_a_path_that_is_not_its_checkpoints_is_refused() -> None:
+    folders = [Folder("", SIGNATURE, (), {"a.ckpt": "file"}, frozenset(), {})]
+    honest = memory_of(answer("a", ""))
+    rest = msgspec.Raw(msgspec.msgpack.encode((folders, (("/a.ckpt", 0, -1, (), "file", (0,), None),))))
+    stored = stored_of(honest)
+    signatures = [SIGNATURE] * (1 + len(stored.dependencies))
+    told = msgspec.structs.replace(stored, folders=[""], signatures=signatures, memory=rest)
+    with pytest.raises(SnapshotError, match=r"an answer for '/a\.ckpt'"):
+        snapshot.decode(sealed(told), KEY).memory()
 
 
 def test_a_path_elsewhere_is_not_taken_for_one_below_the_outputs_directory() -> None:

@@ -9,22 +9,25 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from catalog import snapshot
 from catalog.index import Memory
 from catalog.keys import Key, key_of
-from catalog.outline import outline_of
+from catalog.outline import Outline, outline_of
 from catalog.records import Answer, Problem, SkippedCheckpoint
 from catalog.scan import Folder
 from catalog.store import (
     INDEX_DIR_VARIABLE,
     CatalogCache,
+    Remembered,
     clear_global_cache,
     default_index_dir,
     global_cache,
+    remembered,
 )
-from tests.catalog.memories import SIGNATURE, entry_at
+from tests.catalog.memories import SIGNATURE, answer, entry_at, memory_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +115,30 @@ def _refusing(*_: object) -> Memory:
     raise ValueError("no such thing")
 
 
+def test_what_follows_a_memory_is_kept_as_if_it_came_first() -> None:
+    first, second = answer("a"), answer("b")
+    before = remembered(memory_of(first, second))
+    assert before.dependents.on(["exp/a.yaml"]) == {"exp/a.ckpt"}
+    scored = answer("a", score=0.5)
+    kept = before.followed_by(memory_of(scored, second))
+    assert (kept.memory, kept.outline) == (memory_of(scored, second), outline_of(memory_of(scored, second)))
+    assert kept.dependents is before.dependents
+    other = memory_of(msgspec.structs.replace(scored, dependencies=("exp/new.yaml",)), second)
+    moved = kept.followed_by(other)
+    assert (moved.memory, moved.outline) == (other, outline_of(other))
+    assert moved.dependents.on(["exp/new.yaml"]) == {"exp/a.ckpt"}
+    assert moved.dependents.on(["exp/a.yaml"]) == set()
+
+
+def test_an_outline_that_a_file_told_is_not_handed_on() -> None:
+    """One that speaks of entries which its memory does not hold must not outlive the first change."""
+    ghost = outline_of(memory_of(answer("ghost")))
+    assert Remembered(ghost, Memory).followed_by(Memory()).outline == Outline()
+    memory = memory_of(answer("a"))
+    told = msgspec.structs.replace(outline_of(memory), entries=[*outline_of(memory).entries, *ghost.entries])
+    assert Remembered(told, lambda: memory).followed_by(memory).outline == outline_of(memory)
+
+
 def test_threads_that_read_one_memory_find_the_same(folder: Path, key: Key, tmp_path: Path) -> None:
     memory = memory_below(tmp_path / "outputs")
     CatalogCache(folder).save(key, memory)
@@ -145,8 +172,19 @@ def test_every_option_and_every_variable_that_matters_has_its_own_key(monkeypatc
         key_of("outputs", ("a",), use_wandb_fallback=True, environment={"TZ": "Asia/Tokyo"}),
     ]
     assert len({key.digest for key in keys}) == len(keys)
+    here = [
+        key_of("/outputs", (), use_wandb_fallback=True, environment={name: value})
+        for name in ("WANDB_DIR", "NETRC", "WANDB_CONFIG_DIR")
+        for value in ("runs", "/runs", "~/runs")
+    ]
     monkeypatch.chdir("/")
     assert key_of("outputs", ("a",), use_wandb_fallback=True, environment={}).digest != keys[0].digest
+    there = [
+        key_of("/outputs", (), use_wandb_fallback=True, environment={name: value})
+        for name in ("WANDB_DIR", "NETRC", "WANDB_CONFIG_DIR")
+        for value in ("runs", "/runs", "~/runs")
+    ]
+    assert [one == other for one, other in zip(here, there, strict=True)] == [False, True, True] * 3
 
 
 def test_an_api_key_is_never_written(folder: Path, tmp_path: Path) -> None:
@@ -186,7 +224,8 @@ def test_names_that_are_no_utf_8_are_left_out_with_their_folder_and_the_rest_is_
         key, Memory(folders, whole.dependencies | odd.dependencies, whole.answers | moved)
     )
     kept = CatalogCache(folder).load(key).memory
-    assert kept.folders == {**whole.folders, "odd": Folder("odd", None, (), {}, frozenset(), {})}  # read anew
+    # It is listed anew; the names of its files show what has gone.
+    assert kept.folders == {**whole.folders, "odd": Folder("odd", None, (), {}, frozenset({"x.yaml"}), {})}
     assert kept.answers == whole.answers
 
 

@@ -45,6 +45,12 @@ def test_a_damaged_netrc_holds_no_key(tmp_path: Path) -> None:
     assert not find_access({"HOME": str(tmp_path)}).can_ask
 
 
+@pytest.mark.parametrize("address", ["http://[::1", "nowhere", "http://", ""])
+def test_an_address_that_is_none_has_no_key_in_netrc(tmp_path: Path, address: str) -> None:
+    (tmp_path / ".netrc").write_text(f"machine here\nlogin user\npassword {'k' * 40}\n")
+    assert not find_access({"HOME": str(tmp_path), "WANDB_BASE_URL": address}).can_ask
+
+
 @pytest.mark.parametrize("text", ["", "api_key = x", "[other]\napi_key = x", "[default\n", "\x00"])
 def test_a_damaged_settings_file_holds_no_key(tmp_path: Path, text: str) -> None:
     assert not find_access(settle(tmp_path, text)).can_ask

@@ -123,7 +123,8 @@ def test_config_and_summary_are_read_from_files(tmp_path: Path) -> None:
     record = read_local_run(only(tmp_path))
     assert record.config == {"model": {"architecture": "craft"}}
     assert record.summary == {"epoch": 7}
-    assert record.is_finished
+    assert record.expires_ns is None
+    assert not read_local_run(only(tmp_path), with_history=True).is_history_whole, "there is no log"
 
 
 @pytest.mark.parametrize("config", [None, "", "model: {", "- a list", "\x00"])
@@ -198,6 +199,13 @@ def test_two_runs_that_near_are_none() -> None:
 @pytest.mark.parametrize("experiment", ["dbnet", "20251331_120000", "120250131_120000", ""])
 def test_an_experiment_without_a_time_in_its_name_matches_no_run(experiment: str) -> None:
     assert match_local_run([started("one", 0)], run_id=None, experiment_name=experiment) is None
+
+
+@pytest.mark.parametrize("experiment", ["2025-01-31/12-00-00/1", "exp_20250131_120000/fold0"])
+def test_a_job_of_a_sweep_does_not_take_the_run_of_another_that_was_started_with_the_sweep(
+    experiment: str,
+) -> None:
+    assert match_local_run([started("job0", 2)], run_id=None, experiment_name=experiment) is None
 
 
 def test_a_known_id_is_never_replaced_by_a_near_run() -> None:

@@ -154,7 +154,22 @@ def test_a_record_that_makes_no_sense_ends_the_reading(tmp_path: Path, record: b
 
 @pytest.mark.parametrize("data", [b"", b":W&", b"SQLite format 3\x00", HEADER])
 def test_what_is_no_log_tells_nothing(tmp_path: Path, data: bytes) -> None:
-    assert read(tmp_path, data) == RunLog()
+    assert read(tmp_path, data) == RunLog(is_whole=data == HEADER)
+
+
+def test_the_summary_of_a_log_that_is_damaged_before_its_end_is_not_the_last(tmp_path: Path) -> None:
+    whole = log_of(*RECORDS)
+    begin = len(log_of(*RECORDS[:4]))
+    log = read(tmp_path, whole[: begin + 9] + bytes([whole[begin + 9] ^ 0x55]) + whole[begin + 10 :])
+    assert (log.history, log.is_whole, log.last_summary) == (ROWS[:1], False, {})
+    assert log.summary == ROWS[1]
+
+
+@pytest.mark.parametrize("end", [b"", bytes(5000)], ids=["cut off", "zeros"])
+def test_a_log_whose_client_was_killed_tells_the_last_summary_that_it_wrote(tmp_path: Path, end: bytes) -> None:
+    whole, before = log_of(*RECORDS), len(log_of(*RECORDS[:-1]))
+    log = read(tmp_path, whole[: before if end else len(whole) - 3] + end)
+    assert (log.history, log.is_whole, log.last_summary) == (ROWS[:2], True, ROWS[2])
 
 
 def test_the_summary_of_a_log_that_was_not_read_to_its_end_is_not_the_last(
@@ -181,5 +196,5 @@ def test_of_too_many_records_the_first_are_read_and_no_summary_is_believed(
 def test_a_pipe_or_a_device_in_the_place_of_a_log_holds_nothing_and_blocks_nobody(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "device").symlink_to("/dev/zero")
-    assert read_run_log(str(tmp_path / "pipe")) == RunLog()
-    assert read_run_log(str(tmp_path / "device")) == RunLog()
+    assert read_run_log(str(tmp_path / "pipe")) == RunLog(is_whole=False)
+    assert read_run_log(str(tmp_path / "device")) == RunLog(is_whole=False)

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,19 @@ def test_a_question_is_given_up_at_its_deadline(worker: WorkerProcess) -> None:
         list(worker.ask(QUESTION, time.monotonic()))
 
 
+def test_what_keeps_coming_is_given_up_soon_after_the_deadline(worker: WorkerProcess) -> None:
+    class Endless:
+        def get(self, timeout: float) -> dict[str, object]:  # noqa: ARG002 - as a queue has it
+            return {"run": ["team", "ocr", "abc123"]}
+
+        def put(self, _: object) -> None:
+            """What the process says at its end."""
+
+    worker._answers = Endless()  # type: ignore[assignment]  # what is used of a queue
+    with pytest.raises(TimeoutError):
+        deque(worker.ask(QUESTION, time.monotonic() + 0.1), maxlen=0)
+
+
 def test_a_worker_that_ends_while_it_is_asked_is_noticed(worker: WorkerProcess) -> None:
     os.kill(worker.process_id, signal.SIGKILL)
     with pytest.raises(WorkerEndedError):
@@ -56,6 +70,7 @@ def test_a_process_that_cannot_be_started_leaves_nothing_behind(
 def test_a_worker_speaks_for_one_environment_alone(worker: WorkerProcess) -> None:
     assert worker.is_usable(dict(ENVIRON))
     assert not worker.is_usable(ENVIRON | {"WANDB_API_KEY": "x" * 40})
+    assert not worker.is_usable(ENVIRON, "x" * 40)
 
 
 def test_closing_ends_the_process_and_removes_its_folder(worker: WorkerProcess) -> None:
@@ -130,7 +145,7 @@ def test_the_death_of_who_asks_is_the_end_of_the_worker() -> None:
     while is_running(int(process_id)):
         assert time.monotonic() < given_up_s
         time.sleep(0.02)
-    Path(folder).rmdir()
+    assert not Path(folder).exists()
 
 
 def is_running(process_id: int) -> bool:

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from catalog.run_ids import RunId
+from catalog.run_records import history_at
 from catalog.wandb_process import WorkerProcess, WorkerShelf
 from catalog.wandb_runs import FetchedRuns, fetch_runs
 from catalog.wandb_worker import MAX_ANSWER_CHARACTERS
@@ -31,6 +32,11 @@ ROWS = tuple(
     {"epoch": epoch, "trainer/global_step": 10 * epoch, "val/hmean": epoch / 100} for epoch in range(30)
 )
 RECALL = {"epoch": 1, "trainer/global_step": 10, "val/recall": 0.3}
+EACH = tuple(
+    {"epoch": epoch, "trainer/global_step": 10 * epoch, metric: epoch / divisor}
+    for epoch in range(3)
+    for metric, divisor in (("val/hmean", 10), ("val/recall", 20))
+)
 LONG = tuple({"_step": step, "epoch": step, "val/hmean": step / 1e4} for step in range(250))
 
 ODD_IDS = ('say"so', "{braces}", "$name", "(a)", "it's", "naïve", "a&b=c", "-dash", "[0]")
@@ -67,7 +73,14 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         Run(entity="odd", project="ocr", run_id="long", history=LONG),
         Run(entity="odd", project="ocr", run_id="apart", history=(*ROWS[:2], RECALL)),
         Run(entity="odd", project="ocr", run_id="none", history=({"loss": 1.0},)),
-        Run(entity="odd", project="ocr", run_id="huge", config={"text": "x" * MAX_ANSWER_CHARACTERS}),
+        Run(
+            entity="odd",
+            project="ocr",
+            run_id="huge",
+            config={"text": "x" * MAX_ANSWER_CHARACTERS},
+            history=ROWS[:1],
+        ),
+        Run(entity="odd", project="ocr", run_id="each", history=EACH),
         Run(entity="odd", project="ocr", run_id="state", state=cast("RunState", ["running"])),
         *(Run(entity="odd", project="$(x)", run_id=one, history=ROWS[:2]) for one in ODD_IDS),
     ]
@@ -97,7 +110,7 @@ def test_a_run_tells_state_config_and_summary(served: Served) -> None:
     assert record.config == {"model": {"architecture": "dbnet"}, "number": 1}
     assert record.summary == {"val/hmean": 0.5, "epoch": 1}
     assert record.state == "running"
-    assert not record.is_finished
+    assert record.expires_ns
     assert record.history == ()
 
 
@@ -137,6 +150,21 @@ def test_metrics_that_were_logged_apart_are_all_told(served: Served) -> None:
     assert sorted(told, key=str) == [(0, 0.0, None), (1, 0.01, None), (1, None, 0.3)]
 
 
+def test_metrics_that_were_logged_as_often_and_never_together_are_all_told(served: Served) -> None:
+    each = RunId("odd", "ocr", "each")
+    fetched = fetch_runs([each], with_history=[each], environ=served.environ, workers=served.workers)
+    history = fetched.runs[each].history
+    for epoch in (1, 2):
+        own = {"epoch": epoch, "trainer/global_step": 10 * epoch}
+        assert (
+            history_at(history, epoch, own["trainer/global_step"] + 1).items()
+            >= {
+                "val/hmean": epoch / 10,
+                "val/recall": epoch / 20,
+            }.items()
+        )
+
+
 def test_a_run_that_logged_no_metric_is_not_asked_for_its_history(served: Served) -> None:
     none = RunId("odd", "ocr", "none")
     fetched = fetch_runs([none], with_history=[none], environ=served.environ, workers=served.workers)
@@ -154,22 +182,24 @@ def test_ids_that_mean_something_to_a_query_language_are_asked_for_as_they_are(s
 
 def test_a_run_that_says_too_much_is_a_failure_and_costs_no_other(served: Served) -> None:
     ids = [RunId("odd", "ocr", "huge"), RunId("odd", "ocr", "apart")]
-    fetched = fetch_runs(ids, environ=served.environ, workers=served.workers)
-    assert set(fetched.runs) == {ids[1]}
-    assert "more than 8,388,608" in fetched.failures[0].found
+    for history in ([], ids):
+        fetched = fetch_runs(ids, with_history=history, environ=served.environ, workers=served.workers)
+        assert set(fetched.runs) == {ids[1]}
+        assert "more than 8,388,608" in fetched.failures[0].found
 
 
 def test_a_state_that_is_no_text_is_an_unknown_one(served: Served) -> None:
     (record,) = fetch_runs(
         [RunId("odd", "ocr", "state")], environ=served.environ, workers=served.workers
     ).runs.values()
-    assert (record.state, record.is_finished) == ("unknown", True)
+    assert record.state == "unknown"
+    assert record.expires_ns
 
 
 def test_a_worker_whose_helper_has_died_is_not_asked_again(served: Served) -> None:
     workers = WorkerShelf()
     fetch_runs(OF_TEAM[:1], environ=served.environ, workers=workers)
-    worker = workers.take(served.environ)
+    worker = workers.take(served.environ, served.environ["WANDB_API_KEY"])
     for helper in psutil.Process(worker.process_id).children():
         helper.kill()
         while helper.status() != psutil.STATUS_ZOMBIE:  # the worker, which would reap it, is asleep
@@ -218,10 +248,37 @@ def test_a_worker_never_answers_for_another_environment(served: Served, tmp_path
     assert not served.server.operations
 
 
+def test_an_interruption_leaves_nobody_asking(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    asking: list[WorkerProcess] = []
+
+    def interrupted(worker: WorkerProcess, *_: object) -> Iterator[dict[str, object]]:
+        asking.append(worker)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(WorkerProcess, "ask", interrupted)
+    workers = WorkerShelf()
+    with pytest.raises(KeyboardInterrupt):
+        fetch_runs(OF_TEAM[:1], environ=served.environ, workers=workers)
+    assert not psutil.pid_exists(asking[0].process_id)
+
+
+def test_a_worker_is_not_asked_with_another_key_than_its_own(served: Served, tmp_path: Path) -> None:
+    """The environment is the same: the key stands in a file."""
+    environ = {**served.environ, "NETRC": str(tmp_path / "netrc")}
+    key = environ.pop("WANDB_API_KEY")
+    machine = environ["WANDB_BASE_URL"].removeprefix("http://")
+    workers = WorkerShelf()
+    for password, is_right in (("0" * 40, False), (key, True)):
+        (tmp_path / "netrc").write_text(f"machine {machine} login user password {password}\n")
+        fetched = fetch_runs(OF_TEAM[:1], environ=environ, workers=workers)
+        assert bool(fetched.runs) is is_right
+    workers.clear()
+
+
 class NoWorkers(WorkerShelf):
     """Nobody may ask anything."""
 
-    def take(self, environ: Mapping[str, str]) -> WorkerProcess:
+    def take(self, environ: Mapping[str, str], key: str = "") -> WorkerProcess:  # noqa: ARG002 - the shelf's own
         raise AssertionError(f"a worker was started for {environ['WANDB_BASE_URL']}")
 
 
