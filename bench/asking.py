@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 NEW: Final = "catalog.subjects:v2_wandb"
 AGAIN: Final = "catalog.subjects:v2_wandb_index"
+ONCE: Final = "catalog.legacy_wandb:ask_at_once"
 OLD: Final = "catalog.legacy_wandb:ask_for_each"
 START: Final = "catalog.legacy_wandb:start_client"
 READING: Final = "catalog.subjects:v2"
@@ -198,7 +199,7 @@ def cells(
 def cell_of(place: Place, latency_ms: int, effort: Effort, *, is_whole_process: bool) -> AskingCell:
     """Measure one cell. Raises as `cells` does."""
     least = START if is_whole_process else READING
-    wanted = {OLD: effort.old, NEW: effort.new, least: effort.new}
+    wanted = {OLD: effort.old, ONCE: effort.new, NEW: effort.new, least: effort.new}
     with place.callers(wanted, latency_ms, is_whole_process=is_whole_process) as ask:
         if is_whole_process:
             ask(
@@ -214,6 +215,7 @@ def cell_of(place: Place, latency_ms: int, effort: Effort, *, is_whole_process: 
         latency_ms=latency_ms,
         is_whole_process=is_whole_process,
         new_ns=_times_ns(found[NEW]),
+        once_ns=_times_ns(found[ONCE]),
         old_ns=_times_ns(found[OLD]),
         least_ns=_times_ns(found[least]),
         operations=found[NEW][-1].operations,

@@ -78,7 +78,7 @@ class Conversation:
 
     def _client(self, entity: str) -> Api:
         if self._api is None:
-            self._api = _open_client(entity)
+            self._api = open_client(entity)
         self._api.flush()  # type: ignore[no-untyped-call] # the package leaves it without annotations
         return self._api
 
@@ -162,7 +162,7 @@ def _is_refused(error: Exception) -> bool:
     )
 
 
-def _open_client(entity: str) -> Api:
+def open_client(entity: str) -> Api:
     """Import the package and let the client introduce itself to the server. Raises what it raises."""
     gc.disable()  # an eighth of the time to import goes into collecting what is still needed
     import wandb
@@ -174,6 +174,7 @@ def _open_client(entity: str) -> Api:
     # The client would load it in the middle of its first page, when nothing is left to wait for beside it.
     with contextlib.suppress(ImportError):
         importlib.import_module("requests")
+    gc.freeze()  # nor need it be walked again with every page
     gc.enable()
     # The client asks for a default entity unless it is given one, even where every path has its own.
     return Api(overrides={"entity": entity}, timeout=_CLIENT_TIMEOUT_S)

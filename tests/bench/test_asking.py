@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.arms import isolated
 from bench.asking import BRIEF, NEW, SPECS, THOROUGH, Effort, Efforts, cells, placed
+from catalog.legacy_wandb import ask_at_once, ask_for_each
 from fixtures.spec import TreeSpec
+from fixtures.wandb_server import WandbServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,9 +35,25 @@ def test_small_cells_are_measured_by_real_processes(tmp_path: Path) -> None:
     assert whole.operations == {"Viewer": 1, "Runs": 1, "RunSampledHistory": 2}
     assert warm.operations == {"Runs": 1, "RunSampledHistory": 2}
     assert (whole.asked, whole.histories) == (2, 2)
+    assert (len(whole.once_ns), len(warm.once_ns)) == (1, 2)
     assert whole.old_operations["Run"] == warm.old_operations["Run"] == 2 * whole.checkpoints
     assert whole.again == warm.again == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_asking_at_once_answers_what_asking_one_by_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with placed(SPEC, tmp_path) as place, WandbServer(place.runs) as server:
+        for name, value in (isolated(tmp_path) | server.environment(tmp_path)).items():
+            monkeypatch.setenv(name, value)
+        one_by_one = ask_for_each(place.root, ())
+        server.operations.clear()
+        assert ask_at_once(place.root, ()) == one_by_one
+        assert server.operations["Runs"] == 1
+        assert server.operations["Run"] == 0
+    assert len(one_by_one) == place.checkpoints
+    assert all(one["architecture"] for one in one_by_one)
 
 
 def test_a_call_that_does_not_list_everything_measures_nothing(tmp_path: Path) -> None:

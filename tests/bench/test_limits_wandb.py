@@ -18,6 +18,7 @@ GOOD = AskingCell(
     latency_ms=100,
     is_whole_process=True,
     new_ns=(2.2e9, 2.1e9, 2.2e9),
+    once_ns=(2.0e9, 1.9e9, 2.0e9),
     old_ns=(30e9,),
     least_ns=(1.1e9, 1e9),
     operations={"Viewer": 1, "GetDefaultEntity": 1, "Runs": 1, "RunSampledHistory": 10},
@@ -34,7 +35,7 @@ def missed(cell: AskingCell) -> list[str]:
 
 def test_what_keeps_every_limit_has_missed_none() -> None:
     found = [judged(one) for one in (*times_of(GOOD), *operations_of([GOOD]))]
-    assert [one.verdict for one in found] == [TargetState.MET] * 5
+    assert [one.verdict for one in found] == [TargetState.MET, TargetState.MET, None, *[TargetState.MET] * 3]
     assert found[0].limit == 2_300.0
 
 
@@ -45,7 +46,7 @@ def test_what_keeps_every_limit_has_missed_none() -> None:
         ({"operations": {"Runs": 1, "RunSampledHistory": 11}}, "histories"),
         ({"operations": {"Runs": 1, "Run": 10}}, "operations beside histories"),
         ({"new_ns": (2.4e9, 2.5e9)}, "whole process, 100 ms of latency: time"),
-        ({"old_ns": (20e9,)}, "whole process, 100 ms of latency: times as fast as one by one"),
+        ({"once_ns": (3.1e9,)}, "whole process, 100 ms of latency: times as fast as one by one"),
         ({"again": 1}, "operations of a second build"),
     ],
 )
@@ -54,15 +55,15 @@ def test_each_limit_can_be_missed(change: dict[str, Any], expected: str) -> None
 
 
 def test_a_speed_up_that_starting_the_client_forbids_is_out_of_reach_and_says_so() -> None:
-    *_, speedup = times_of(replace(GOOD, old_ns=(9e9,)))
+    _, speedup, _ = times_of(replace(GOOD, old_ns=(9e9,)))
     assert judged(speedup).verdict is None
-    assert "importing the client and making one `Api()` alone takes 1.00 s" in speedup.remark
-    assert "9.00x as fast" in speedup.remark
+    assert "starting the client takes 1.00 s, and an answer 100 ms" in speedup.remark
+    assert "8.18x as fast" in speedup.remark
 
 
 def test_in_process_nothing_excuses_the_speed_up_and_no_time_is_limited() -> None:
     slow = replace(GOOD, is_whole_process=False, least_ns=(1e9,), old_ns=(9e9,), new_ns=(3e9,))
-    (figure,) = times_of(slow)
-    assert judged(figure).verdict is TargetState.MISSED
-    assert "a build that does not ask takes 1.00 s" in figure.remark
-    assert "adds to that is 4.50x as fast" in figure.remark
+    speedup, build = times_of(slow)
+    assert judged(speedup).verdict is TargetState.MISSED
+    assert (build.measured, judged(build).verdict) == ("3.00x (3.00 s)", None)
+    assert "a build that does not ask takes 1.00 s" in build.remark

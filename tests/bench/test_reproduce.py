@@ -37,6 +37,7 @@ ASKED = AskingCell(
     latency_ms=0,
     is_whole_process=False,
     new_ns=(2e7, 3e7),
+    once_ns=(1e7, 1e7),
     old_ns=(3e8,),
     least_ns=(1e7,),
     operations={"Runs": 1},
