@@ -241,7 +241,7 @@ def _assemble(
 
 def _log(catalog: CheckpointCatalog) -> None:
     """One line: time, counts, and how many entries each source told something about."""
-    if not logger.isEnabledFor(logging.INFO):
+    if logger.getEffectiveLevel() > logging.INFO:  # found faster, for the first time, than `isEnabledFor`
         return
     told = Counter(source for entry in catalog.entries for source in set(entry.provenance.values()))
     logger.info(

@@ -44,15 +44,19 @@ def default_index_dir(environment: Mapping[str, str] = os.environ) -> str:
     """
     if chosen := environment.get(INDEX_DIR_VARIABLE):
         return chosen
-    home = environment.get("HOME") or _home_of_user()
-    if sys.platform == "win32":
-        base = environment.get("LOCALAPPDATA") or (home and f"{home}/AppData/Local")
-    elif sys.platform == "darwin":
-        base = home and f"{home}/Library/Caches"
-    else:
-        chosen = environment.get("XDG_CACHE_HOME", "")
-        base = chosen if os.path.isabs(chosen) else home and f"{home}/.cache"
+    base = _cache_folder(environment)
     return f"{base}/ckpt-catalog" if base else _NOWHERE
+
+
+def _cache_folder(environment: Mapping[str, str]) -> str | None:
+    """Where the user's caches are kept on this system."""
+    name = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
+    chosen = "" if sys.platform == "darwin" else environment.get(name, "")
+    if os.path.isabs(chosen):
+        return chosen
+    home = environment.get("HOME") or _home_of_user()
+    below = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
+    return f"{home}/{below}" if home else None
 
 
 def _home_of_user() -> str | None:
