@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from catalog.changes import Changes, changes
-from catalog.filesystem import SETTLING_NS, FileSystem
+from catalog.changes import Changes, _differing, changes
+from catalog.filesystem import ABSENT, SETTLING_NS, FileSystem
 from catalog.index import Memory
 from catalog.outline import outline_of
 from catalog.records import Answer
@@ -120,3 +122,18 @@ def test_everything_is_asked_for_once(root: str) -> None:
     files = Standing(standing)
     assert not changes(outline_of(memory()), root, FileSystem(files.stat, lambda: NOW_NS))
     assert sorted(files.asked) == sorted(standing)
+
+
+@settings(deadline=None)
+@given(st.lists(st.booleans(), max_size=40), st.integers(1, 12))
+def test_lists_that_are_compared_in_pieces_differ_where_their_signatures_do(
+    is_changed: list[bool], piece: int
+) -> None:
+    known: list[Signature | None] = [(1, number, 3, 4, 5) for number in range(len(is_changed))]
+    found: list[Signature] = [(2 if one else 1, number, 3, 4, 5) for number, one in enumerate(is_changed)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("catalog.changes._PIECE", piece)
+        assert _differing(known, found) == [place for place, one in enumerate(is_changed) if one]
+    assert _differing([None, *known], [ABSENT, *found])[:1] == [0], (
+        "what nothing vouches for differs from anything"
+    )
