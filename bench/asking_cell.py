@@ -39,11 +39,6 @@ class AskingCell(msgspec.Struct, frozen=True, kw_only=True):
         return min(self.old_ns) / min(self.once_ns)
 
     @property
-    def build_speedup(self) -> float:
-        """The same of a whole build."""
-        return min(self.old_ns) / min(self.new_ns)
-
-    @property
     def possible_ns(self) -> float:
         """The least that a whole process can take which asks: the client starts, and then needs one answer."""
         return min(self.least_ns) + 1e6 * self.latency_ms

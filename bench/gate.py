@@ -122,7 +122,7 @@ class _Gate:
                 return
             finals = self._sampled(cases)
             for case in cases:
-                if case.name in finals:
+                if case.name in finals and not case.reasons():
                     case.weigh(self._with.weigh)
                     case.look_again(self._with.look_again)
                     if found := case.reasons():
@@ -163,7 +163,7 @@ class _Gate:
         for setting, scenario in self._request.scenarios(is_any_callable=comparison.is_any_callable):
             name = comparison.name_of(scenario.name)
             if setting.is_cold and not self._with.is_cold_possible(tree.root):
-                if self._request.pattern or isinstance(reference, Baseline):
+                if self._request.pattern or _holds(reference, scenario.name):
                     told = "expected files that can be made cold, found none; use another file system"
                     self._reasons.append(Reason(Cause.UNKNOWN_COLD, name, told))
                 self._notes.append(f"{name}: not measured, as files cannot be made cold here")
@@ -213,6 +213,7 @@ class _Gate:
         while wanted := family.next():
             case = by_name[wanted.name]
             self._with.say(f"{case.name}: {wanted.groups} groups")
+            _ = case.call  # the tree is made ready, which is nobody's time
             begun_s = self._with.monotonic_s()
             pairs = self._drawn(case, wanted.groups, wanted.groups * budget_s / GROUPS_IN_BUDGET)
             if pairs is None:
@@ -311,6 +312,11 @@ class _Gate:
         self._reasons += speaking_against
         benchmarks = tuple(with_changes(one, growth=found.get(one.name)) for one in self._result.benchmarks)
         self._result = with_changes(self._result, benchmarks=benchmarks)
+
+
+def _holds(reference: Side | Baseline | None, scenario: str) -> bool:
+    """Whether a reference is a baseline that has a benchmark of this name."""
+    return isinstance(reference, Baseline) and any(one.name == scenario for one in reference.benchmarks)
 
 
 def _disk(error: OSError) -> Reason:

@@ -139,7 +139,7 @@ class Case:
     elapsed_s: float = 0.0
     weighed: dict[str, Resources] = field(default_factory=dict)
     settle: Callable[[Path], None] = wait_until_settled
-    _unseen: str = ""
+    _unseen: tuple[Cause, str] | None = None
     _written: list[str] = field(default_factory=list)
 
     @property
@@ -149,18 +149,18 @@ class Case:
 
     @property
     def call(self) -> Call:
-        """What every arm is called with; the tree is made into the setting's first."""
-        return Call(self.tree.with_sidecars(self.setting.sidecar_share).root, CONFIG_FILENAMES)
+        """What every arm is called with; the tree is made into the setting's first, and settles if it must."""
+        root = self.tree.with_sidecars(self.setting.sidecar_share).root
+        if self.scenario.candidate.is_remembering:
+            self.settle(root)  # nobody would remember what has just been written
+        return Call(root, CONFIG_FILENAMES)
 
     def draw(self, groups: int, budget_s: float) -> Pairs:
         """Measure so many more groups, or what of them fits into the budget; their pairs.
 
         Raises Refusal where they show anything that no time may be taken from.
         """
-        is_exchanged = self.tree.spec.sidecar_share != self.setting.sidecar_share
         call = self.call
-        if is_exchanged:
-            self.settle(call.outputs_dir)  # nobody would remember what has just been written
         plan = Plan(
             processes=groups,
             rounds=ROUNDS,
@@ -252,8 +252,9 @@ class Case:
         if self._written:
             told = f"expected the tree as it was, found {len(self._written)} changes, first {self._written[0]}"
             yield Reason(Cause.TREE_WRITTEN, self.name, told)
-        if self._unseen:
-            yield Reason(Cause.CHANGE_UNSEEN, self.name, self._unseen)
+        if self._unseen is not None:
+            cause, told = self._unseen
+            yield Reason(cause, self.name, f"{CANDIDATE}: {told}")
         yield from self._wrong(measurement)
 
     def _foreign(self, measurement: Measurement) -> Iterator[Reason]:
@@ -276,7 +277,7 @@ class Case:
         is_itself = side.target == self.scenario.candidate.target and bool(side.search_path)
         if is_itself and origin is not None and ours.home is not None and _is_below(origin, ours.home):
             told = ", ".join(side.search_path)
-            return f"expected code below {told}, found the candidate's own; look at --path"
+            return f"expected code below {told}, found the candidate's own; say whose with --path NAME=DIR"
         return ""
 
     def _wrong(self, measurement: Measurement) -> Iterator[Reason]:

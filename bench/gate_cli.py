@@ -42,7 +42,7 @@ from bench.targets import TargetsError, find_pyproject, read_targets
 from bench.trees import grow
 from bench.valgrind import find_cachegrind
 from bench.verdict import DEFAULT_MARGIN
-from bench.verdict_file import WORDS, Refusal
+from bench.verdict_file import WORDS, Refusal, encodable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -79,7 +79,7 @@ def add_options(
         default=[],
         help="a git revision, module:callable or 'cmd:program {dir}' (name=... names it), or a baseline.json; "
         "given several times it is one gate with one verdict (default: where the working tree left "
-        "origin/main, or main; the commit before it where nothing has been done since)",
+        "origin/main, or main; the commit before it where no code has been changed since)",
     )
     add_subject_options(parser, is_named=False)
     reference.add_argument("--save-baseline", type=Path, metavar="FILE", help="measure, and store a baseline")
@@ -247,7 +247,7 @@ def _is_known(project: Path, commit: str) -> bool:
 def _keep_samples(path: Path, cases: Sequence[Case]) -> None:
     """Every sample of every benchmark, with hash seeds and orders; the answers are as long as the catalog."""
     kept = {
-        case.name: msgspec.structs.replace(case.measurement, answers={})
+        case.name: encodable(msgspec.structs.replace(case.measurement, answers={}))
         for case in cases
         if case.measurement is not None
     }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.reproduce import Grow, Measure, Weigh
     from bench.revision import Side
     from bench.subject import Subject
-    from bench.verdict_file import GateResult
+    from bench.verdict_file import Cause, GateResult
     from bench.worker import Call
 
 
@@ -34,8 +34,8 @@ class Decide(Protocol):
 class LookAgain(Protocol):
     """Sees whether a subject notices a change."""
 
-    def __call__(self, subject: Subject, call: Call, /) -> str:
-        """What speaks against it; empty where nothing does."""
+    def __call__(self, subject: Subject, call: Call, /) -> tuple[Cause, str] | None:
+        """What speaks against it, if anything does."""
 
 
 @dataclass(frozen=True, slots=True)

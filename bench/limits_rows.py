@@ -251,7 +251,7 @@ def _changed(
     floor = duration(median(one["unwritten"] for one in reply["unchanged"]))
     for title, differences, limit in (
         (f"{what} adds to a remembered build", added, 5.0),
-        ("writing the index after that adds", writing, None),
+        (f"writing the index after {what} adds", writing, None),
     ):
         value = difference_ms(differences)
         yield Figure(

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 DEFAULT_BRANCHES = ("origin/main", "main")
 _PATIENCE_S = 60.0
-_CODE = ("*.py", "*.pyx", "*.c", "*.h", "*.rs", "*.so", "pyproject.toml", "setup.cfg", "setup.py")
-"""What can change how fast a catalog is; other files come and go beside it."""
+_CODE = ("*.py", "*.pyx", "*.c", "*.cpp", "*.h", "*.rs", "*.so", "*.pyd")
+_DOCUMENTS = ("*.md", "*.rst", "*.txt")
+"""What comes beside the code without changing how fast it is."""
 
 _PROBE = """
 import sys
@@ -87,15 +88,20 @@ def default_revision(project: Path) -> str:
             base = _git(project, "merge-base", "HEAD", branch).decode().strip()
         except subprocess.CalledProcessError:
             continue
-        changed = _git(project, "status", "--porcelain", "--untracked-files=all", "--", *_CODE)
-        return (
-            base if changed.strip() or base != commit_of(project, "HEAD") else commit_of(project, f"{base}~1")
-        )
+        is_same = base == commit_of(project, "HEAD") and not _is_changed(project)
+        return commit_of(project, f"{base}~1") if is_same else base
     raise Refusal(
         Cause.NO_REFERENCE,
         f"expected {' or '.join(DEFAULT_BRANCHES)} to compare with, found neither; "
         "fetch it (a shallow clone lacks it), or name a revision with --against",
     )
+
+
+def _is_changed(project: Path) -> bool:
+    """Whether the working tree differs from its commit in anything but documents, or has code besides."""
+    tracked = ("--untracked-files=no", "--", ".", *(f":(exclude){name}" for name in _DOCUMENTS))
+    untracked = ("--untracked-files=all", "--", *_CODE)
+    return any(_git(project, "status", "--porcelain", *which).strip() for which in (tracked, untracked))
 
 
 def commit_of(project: Path, revision: str) -> str:

@@ -25,7 +25,8 @@ class Contestant:
 
     `fields` are compared (none: a floor, whose answer is only counted). `is_asking_wandb`: its answer is
     held to what the runs tell too, and a server with `latency_ms` serves it. `subject` is given where it is
-    somebody else's: with its folders, interpreter and names of fields.
+    somebody else's: with its folders, interpreter and names of fields. `is_remembering`: it answers from what
+    it remembers, if the tree has settled.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Contestant:
     is_asking_wandb: bool = False
     latency_ms: int = 0
     subject: Subject | None = field(default=None, hash=False)
+    is_remembering: bool = False
 
     @property
     def is_floor(self) -> bool:
@@ -50,8 +52,8 @@ LEGACY = Contestant("legacy", "catalog.subjects:legacy")
 V2 = Contestant("v2", "catalog.subjects:v2")
 V2_AGAIN = replace(V2, name="v2-again")
 ADAPTER = Contestant("adapter", "catalog.subjects:adapter", INFO_FIELDS)
-REMEMBERED = Contestant("v2-remembered", "catalog.subjects:v2_remembered")
-INDEX = Contestant("v2-index", "catalog.subjects:v2_index")
+REMEMBERED = Contestant("v2-remembered", "catalog.subjects:v2_remembered", is_remembering=True)
+INDEX = Contestant("v2-index", "catalog.subjects:v2_index", is_remembering=True)
 READ_FLOOR = Contestant("floor-read", "bench.floor:read_files", ())
 STAT_FLOOR = Contestant("floor-stat", "bench.floor:stat_files", ())
 

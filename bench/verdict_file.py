@@ -7,7 +7,7 @@ swallows the exit code changes nothing here: `ckpt-bench report verdict.json` en
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ from bench.verdict import ExitCode, worst
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+_Written = TypeVar("_Written", bound=msgspec.Struct)
 
 SCHEMA_VERSION = 2
 KIND = "gate"
@@ -210,12 +212,12 @@ class _Header(msgspec.Struct):
     kind: str = ""
 
 
-def encodable(result: GateResult) -> GateResult:
+def encodable(result: _Written) -> _Written:
     """`result` as it can be written: what a subject says may hold what is no character."""
     try:
         msgspec.json.encode(result)
     except UnicodeEncodeError:
-        return msgspec.convert(_characters(msgspec.to_builtins(result)), GateResult)
+        return msgspec.convert(_characters(msgspec.to_builtins(result)), type(result))
     return result
 
 

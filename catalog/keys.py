@@ -55,7 +55,7 @@ _WANDB_PATHS = ("NETRC", "WANDB_CONFIG_DIR", "WANDB_DIR")
 
 
 def _is_relative(path: str) -> bool:
-    return bool(path) and not path.startswith(("/", "~"))
+    return bool(path) and not os.path.isabs(path)
 
 
 def key_of(

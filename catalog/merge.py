@@ -29,7 +29,7 @@ from catalog.layout import stem_of
 from catalog.records import UNKNOWN, Answer, CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _REMEDY = "correct the value, or remove the key"
 
@@ -42,7 +42,6 @@ class _Findings:
     told: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
     problems: dict[tuple[Path, str], Problem] = field(default_factory=dict)
-    _believed: dict[Source, tuple[Document, ...]] = field(default_factory=dict)
 
     def ask(self, row: Row) -> None:
         """Go through a row's places until one tells the field; note where a run was asked and told nothing."""
@@ -62,16 +61,13 @@ class _Findings:
         self.told[name] = value
         self.provenance[name] = source.value
 
-    def documents(self, source: Source) -> tuple[Document, ...]:
-        """What a source says, file by file; what cannot be believed is noted when its turn comes."""
-        believed = self._believed.get(source)
-        if believed is None:
-            told = self.evidence.documents(source)
-            believed = self._believed[source] = tuple(one for one in told if isinstance(one, Document))
-            for one in told:
-                if isinstance(one, Problem):
-                    self.problems[one.path, one.key] = one
-        return believed
+    def documents(self, source: Source) -> Iterator[Document]:
+        """What a source says, file by file; one that cannot be believed is noted when its turn comes."""
+        for document in self.evidence.documents(source):
+            if isinstance(document, Problem):
+                self.problems[document.path, document.key] = document
+            else:
+                yield document
 
     def accept(self, rule: Rule, value: object, document: Document, source: Source, key: str) -> object:
         """The told value or `SILENT`; what is unusable is noted."""

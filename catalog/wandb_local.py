@@ -19,6 +19,7 @@ NEAR_S: Final = 5.0
 
 _RUN_FOLDER: Final = re.compile(r"(offline-)?run-(\d{8}_\d{6})-(.+)", re.ASCII)
 _WANDB_FOLDERS: Final = ("wandb", ".wandb")
+_VERSION: Final = re.compile(r"(/lightning_logs)?/version_\d+\Z", re.ASCII)
 _STAMP: Final = re.compile(
     r"(?<!\d)(\d{4})[-_]?(\d\d)[-_]?(\d\d)[-_/T ]?(\d\d)[-_:]?(\d\d)[-_:]?(\d\d)(?!\d)", re.ASCII
 )
@@ -73,12 +74,17 @@ def find_local_runs(folders: Iterable[str]) -> tuple[LocalRun, ...]:
 def match_local_run(runs: Iterable[LocalRun], *, run_id: str | None, experiment_name: str) -> LocalRun | None:
     """The run of an experiment, named by its folder's path below the outputs directory.
 
-    By id where one is known. Else by the time stamps in the two folders' names, which must lie within
-    `NEAR_S` seconds of each other, and exactly one run that near. The folder's name is its own, a date alone
-    above it included: the jobs of a sweep, or the folds of an experiment, have no stamp in common with a run.
+    By id where one is known, or is the folder's name, as W&B's own logger has it. Else by the time stamps in
+    the two folders' names, which must lie within `NEAR_S` seconds of each other, and exactly one run that near.
+    The folder's name is its own, a date alone above it included, and what Lightning's other loggers put below
+    it left out: the jobs of a sweep, or the folds of an experiment, have no stamp in common with a run.
     """
     known = list(runs)
     if run_id is None:
+        own_name = experiment_name.rpartition("/")[2]
+        run_id = next((run.run_id for run in known if run.run_id == own_name), None)
+    if run_id is None:
+        experiment_name = _VERSION.sub("", experiment_name)
         started_at = _stamp_in(experiment_name, from_position=experiment_name.rfind("/") + 1)
         if started_at is None:
             return None

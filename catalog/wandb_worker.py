@@ -24,7 +24,7 @@ import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import groupby
-from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -42,6 +42,9 @@ MAX_MEMORY_BYTES: Final = 2 * 1024**3
 """What this process, and the client's helper, may hold each: a server's answer can be of any length."""
 
 SAMPLES: Final = 10_000
+_ROW_KEY: Final = "_step"
+"""What W&B numbers the rows of a history by."""
+
 _STEP_KEYS: Final = ("trainer/global_step", "epoch")
 _HTTP_STATUS: Final = re.compile(r"\bHTTP (\d{3})\b")
 _SIDE_BY_SIDE: Final = 32
@@ -117,7 +120,7 @@ class Conversation:
                 if len(together) >= count:
                     rows += together
                 else:  # they were logged as often, and not in the same rows
-                    rows += [row for key in keys for step in steps for row in _rows(run, [step, key], count)]
+                    rows += [row for key in keys for row in _rows_of_one(run, steps, key, count)]
             self._say({"run": name, "rows": rows})
         except Exception as error:  # noqa: BLE001 - see `answer`
             self._fail([name], error)
@@ -215,7 +218,22 @@ def _rows(run: Run, keys: list[str], count: int) -> list[Any]:
     """The rows of a run that hold all of some keys, of which each was logged `count` times."""
     sampled: list[Any] = run.history(SAMPLES, keys, pandas=False)
     # The sample is one request and mostly whole; where it is not, the exact scan takes several.
-    return sampled if len(sampled) >= count else list(run.scan_history(keys))
+    return sampled if len(sampled) >= count else list(run.scan_history([_ROW_KEY, *keys]))
+
+
+def _rows_of_one(run: Run, steps: list[str], key: str, count: int) -> list[Any]:
+    """The rows in which one key was logged, each with whatever it tells of its steps.
+
+    A row that stands under one step may tell the other one too, and must not be taken for one that does not.
+    """
+    whole = _rows(run, [*steps, key], count)
+    if len(whole) >= count:
+        return whole
+    joined: dict[Any, dict[str, Any]] = {}
+    for step in steps:
+        for row in _rows(run, [step, key], count):
+            joined.setdefault(row.get(_ROW_KEY), {}).update(row)
+    return list(joined.values())
 
 
 def _groups(node: Node, metrics: Sequence[Sequence[str]]) -> list[tuple[list[str], list[str], int]]:
@@ -248,14 +266,9 @@ def _status(error: BaseException | None) -> int:
 
 
 def _listen(given: IO[str], questions: queue.SimpleQueue[str], folder: str) -> None:
-    """Hand on questions. Their end is the end of whoever asked, and so of this process."""
+    """Hand on questions. Their end is that of whoever asked, and so of this process and its folder."""
     for line in given:
         questions.put(line)
-    _leave(folder)
-
-
-def _leave(folder: str) -> NoReturn:
-    """End, with the folder that this process was given: whoever gave it may have been killed."""
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
@@ -282,7 +295,7 @@ def _limit_memory() -> None:
 def main(folder: str) -> None:
     """Answer questions until nobody is there to ask, or for `IDLE_S` seconds nobody does.
 
-    `folder` is this process's own, and goes with it.
+    `folder` is this process's own, and goes where nobody is left to remove it.
     """
     _limit_memory()
     given, answers = _claim_streams()
@@ -293,7 +306,7 @@ def main(folder: str) -> None:
         try:
             question = questions.get(timeout=IDLE_S)
         except queue.Empty:
-            _leave(folder)
+            os._exit(0)  # who gave the folder lives, and removes it
         conversation.answer(json.loads(question))
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bench.instructions import InstructionChange
     from bench.measurement import Arm
     from bench.trees import Variant
-    from bench.verdict_file import GateResult
+    from bench.verdict_file import Cause, GateResult
     from bench.worker import Answer, Call
     from fixtures.spec import TreeSpec
 
@@ -149,7 +149,7 @@ class World:
     exponents: dict[str, float] = field(default_factory=dict)
     grown: dict[Path, TreeSpec] = field(default_factory=dict)
     weighed: Resources = WEIGHED
-    unseen: str = ""
+    unseen: tuple[Cause, str] | None = None
 
     def right_answer(self) -> Answer:
         """What a catalog answers that is right."""

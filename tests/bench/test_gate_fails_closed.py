@@ -97,7 +97,7 @@ def _inconclusive(world: World) -> GateResult:
 
 @case(Cause.CHANGE_UNSEEN, ExitCode.OUTPUTS_DIFFER)
 def _answers_that_were_kept(world: World) -> GateResult:
-    world.unseen = "expected 14 checkpoints, then 15 after one had come, found 14 and 14"
+    world.unseen = (Cause.CHANGE_UNSEEN, "expected 14 checkpoints, then 15 after one had come, found 14")
     return world.run()
 
 

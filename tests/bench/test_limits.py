@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from bench.limits import Request, add_arguments, measure
+from bench.limits import Request, add_arguments, measure, request_of
 from bench.limits_report import render
 from bench.limits_result import Figure, Limits
 from bench.limits_rows import ROWS, SIZES
@@ -46,18 +46,20 @@ RESULT = Limits(
 )
 
 
-def chosen(*arguments: str) -> argparse.Namespace:
+def chosen(*arguments: str) -> Request:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    return parser.parse_args(arguments)
+    return request_of(parser.parse_args(arguments))
 
 
 def test_all_rows_and_sizes_are_measured_unless_some_are_chosen() -> None:
     everything = chosen()
     assert everything.sizes == SIZES
-    assert everything.only == tuple(row.name for row in ROWS)
+    assert everything.names == tuple(row.name for row in ROWS)
     some = chosen("--sizes", "50,14", "--only", "first-load,opens")
-    assert (some.sizes, some.only) == ((14, 50), ("first-load", "opens"))
+    assert (some.sizes, some.names) == ((14, 50), ("first-load", "opens"))
+    more = chosen("--only", "first-load", "--sizes", "50", "--only", "opens", "--sizes", "14")
+    assert more == some
 
 
 @pytest.mark.parametrize("arguments", [["--sizes", "15"], ["--sizes", ""], ["--only", "last-load"]])

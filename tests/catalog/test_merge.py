@@ -295,3 +295,15 @@ def test_without_a_created_at_the_files_time_counts_in_local_time(
         assert answer.entry.created_timestamp == stamp
     monkeypatch.undo()
     time.tzset()
+
+
+def test_a_config_that_nobody_needs_any_more_is_not_looked_into(bench: Bench) -> None:
+    """The first one told everything that a config is asked for; what is wrong with the second is no problem."""
+    bench.facts = Facts({"epoch": 3})
+    callbacks = {"a": {"monitor": "val/hmean", "mode": "max"}}
+    write(bench.root / "exp/checkpoints/best.config.yaml", HYDRA | {"callbacks": callbacks})
+    write(bench.root / "exp/.hydra/config.yaml", b"a: {")
+    answer = bench.answer()
+    assert [problem for problem in answer.problems if problem.source == "config"] == []
+    assert answer.entry is not None
+    assert answer.entry.monitor == "val/hmean"

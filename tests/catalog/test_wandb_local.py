@@ -208,6 +208,20 @@ def test_a_job_of_a_sweep_does_not_take_the_run_of_another_that_was_started_with
     assert match_local_run([started("job0", 2)], run_id=None, experiment_name=experiment) is None
 
 
+@pytest.mark.parametrize("experiment", ["2025-01-31/12-00-00/ocr/job0", "job0"])
+def test_a_folder_that_is_named_by_a_run_is_that_runs(experiment: str) -> None:
+    found = match_local_run([started("job0", 99), started("near", 1)], run_id=None, experiment_name=experiment)
+    assert found is not None
+    assert found.run_id == "job0"
+
+
+@pytest.mark.parametrize("below", ["/lightning_logs/version_0", "/version_12"])
+def test_what_other_loggers_put_below_an_experiment_is_left_out_of_its_name(below: str) -> None:
+    name = f"2025-01-31/12-00-00{below}"
+    found = match_local_run([started("near", 1)], run_id=None, experiment_name=name)
+    assert found is not None
+
+
 def test_a_known_id_is_never_replaced_by_a_near_run() -> None:
     runs = [started("one", 0)]
     assert match_local_run(runs, run_id="other", experiment_name="20250131_120000") is None

@@ -32,6 +32,11 @@ ROWS = tuple(
     {"epoch": epoch, "trainer/global_step": 10 * epoch, "val/hmean": epoch / 100} for epoch in range(30)
 )
 RECALL = {"epoch": 1, "trainer/global_step": 10, "val/recall": 0.3}
+TESTED = (
+    {"epoch": 0, "trainer/global_step": 9, "val/hmean": 0.5},
+    {"epoch": 1, "trainer/global_step": 9, "test/hmean": 0.9},
+    {"epoch": 1, "trainer/global_step": 9, "test/recall": 0.8},
+)
 EACH = tuple(
     {"epoch": epoch, "trainer/global_step": 10 * epoch, metric: epoch / divisor}
     for epoch in range(3)
@@ -81,6 +86,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             history=ROWS[:1],
         ),
         Run(entity="odd", project="ocr", run_id="each", history=EACH),
+        Run(entity="odd", project="ocr", run_id="tested", history=TESTED),
         Run(entity="odd", project="ocr", run_id="state", state=cast("RunState", ["running"])),
         *(Run(entity="odd", project="$(x)", run_id=one, history=ROWS[:2]) for one in ODD_IDS),
     ]
@@ -163,6 +169,15 @@ def test_metrics_that_were_logged_as_often_and_never_together_are_all_told(serve
                 "val/recall": epoch / 20,
             }.items()
         )
+
+
+def test_a_row_that_was_asked_for_under_its_step_keeps_its_epoch(served: Served) -> None:
+    """What a test logged an epoch later, key by key, is not told of the checkpoint that stands at its step."""
+    tested = RunId("odd", "ocr", "tested")
+    fetched = fetch_runs([tested], with_history=[tested], environ=served.environ, workers=served.workers)
+    history = fetched.runs[tested].history
+    assert {key for row in history for key in row} >= {"test/hmean", "test/recall"}
+    assert set(history_at(history, 0, 10)) & {"test/hmean", "test/recall", "val/hmean"} == {"val/hmean"}
 
 
 def test_a_run_that_logged_no_metric_is_not_asked_for_its_history(served: Served) -> None:
