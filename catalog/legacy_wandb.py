@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from catalog.documents import read_document
+from catalog import canonical
+from catalog.documents import parse_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +60,22 @@ def start_client(outputs_dir: Path, config_filenames: Names) -> list[Path]:  # n
 
 
 def _runs(outputs_dir: Path) -> Iterator[tuple[Path, str]]:
+    """Each checkpoint that has a run, and that run's path; each config is read once."""
+    known: dict[Path, str] = {}
     for checkpoint in sorted(outputs_dir.rglob("*.ckpt")):
-        config: Any = read_document(str(checkpoint.parent.parent / ".hydra" / "config.yaml"))
-        logger = config["logger"].get("wandb")
-        if logger:
-            yield checkpoint, f"{logger['entity']}/{logger['project']}/{logger['id']}"
+        config = checkpoint.parent.parent / ".hydra" / "config.yaml"
+        run_path = known.get(config)
+        if run_path is None:
+            run_path = known[config] = _run_path(config)
+        if run_path:
+            yield checkpoint, run_path
+
+
+def _run_path(config: Path) -> str:
+    """The run that a Hydra config names; empty where it names none."""
+    data = config.read_bytes()
+    document: Any = canonical.parse(data)
+    if document is None:
+        document = parse_document(str(config), data)
+    logger = document["logger"].get("wandb")
+    return f"{logger['entity']}/{logger['project']}/{logger['id']}" if logger else ""

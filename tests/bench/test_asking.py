@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.arms import isolated
 from bench.asking import BRIEF, NEW, SPECS, THOROUGH, Effort, Efforts, cells, placed
-from catalog.legacy_wandb import ask_at_once, ask_for_each
 from fixtures.spec import TreeSpec
 from fixtures.wandb_server import WandbServer
 
@@ -41,19 +43,33 @@ def test_small_cells_are_measured_by_real_processes(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_asking_at_once_answers_what_asking_one_by_one_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+BOTH = """
+import pathlib, sys
+from catalog.legacy_wandb import ask_at_once, ask_for_each
+root = pathlib.Path(sys.argv[1])
+for ask in (ask_for_each, ask_at_once):
+    print([sorted((key, str(value)) for key, value in one.items()) for one in ask(root, ())])
+"""
+
+
+def test_asking_at_once_answers_what_asking_one_by_one_does(tmp_path: Path) -> None:
+    """In a process of its own, which may import the client."""
     with placed(SPEC, tmp_path) as place, WandbServer(place.runs) as server:
-        for name, value in (isolated(tmp_path) | server.environment(tmp_path)).items():
-            monkeypatch.setenv(name, value)
-        one_by_one = ask_for_each(place.root, ())
-        server.operations.clear()
-        assert ask_at_once(place.root, ()) == one_by_one
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", BOTH, str(place.root)],
+            env={**os.environ, **isolated(tmp_path), **server.environment(tmp_path), "WANDB_SILENT": "true"},
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        one_by_one, at_once = done.stdout.splitlines()
         assert server.operations["Runs"] == 1
-        assert server.operations["Run"] == 0
-    assert len(one_by_one) == place.checkpoints
-    assert all(one["architecture"] for one in one_by_one)
+        assert server.operations["Run"] == 2 * place.checkpoints
+    assert at_once == one_by_one
+    assert at_once.count("checkpoint_path") == place.checkpoints
+    assert "None" not in at_once
 
 
 def test_a_call_that_does_not_list_everything_measures_nothing(tmp_path: Path) -> None:
