@@ -36,27 +36,28 @@ def times_of(cell: AskingCell) -> Iterator[Figure]:
 
     One by one: `Api().run()` for each checkpoint, once for the config and once for the summary. At once: the
     same answers, all runs asked for in one question. A whole build reads the checkpoints and asks for
-    histories besides, and is shown. Where starting the client and one round trip alone take more than a tenth
-    of asking one by one, `LEAST_SPEEDUP` is out of reach for any way: the figure says so, and is shown only.
-    Times are the best of several calls, since other work on the machine only ever lengthens them, and that of
-    four processes more than others.
+    histories besides, and is held to the same. Where starting the client and one round trip alone take more
+    than a tenth of asking one by one, `LEAST_SPEEDUP` is out of reach for any way: the figure says so, and is
+    shown only. Times are the best of several calls, since other work on the machine only ever lengthens them,
+    and that of four processes more than others.
     """
     where = f"{'whole process' if cell.is_whole_process else 'in process'}, {cell.latency_ms} ms of latency"
     if cell.is_whole_process:
         yield _time_of_process(cell, where)
     is_out_of_reach = cell.is_whole_process and cell.possible_speedup < LEAST_SPEEDUP
+    limit = None if is_out_of_reach else LEAST_SPEEDUP
     yield _speedup(
         cell,
         f"asking W&B for config and summary, {where}: times as fast as one by one",
         cell.once_ns,
-        limit=None if is_out_of_reach else LEAST_SPEEDUP,
+        limit=limit,
         remark=_out_of_reach(cell) if is_out_of_reach else "",
     )
     yield _speedup(
         cell,
         f"a whole build that asks W&B, {where}: times as fast as asking one by one",
         cell.new_ns,
-        limit=None,
+        limit=limit,
         remark="" if cell.is_whole_process else _without_asking(cell),
     )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
-from operator import add
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from catalog.refusal import HeaderError
@@ -197,12 +196,7 @@ def _read_run(
     own_bytes = name_bytes - len(folder)
     layout = _entry_layout(len(folder), own_bytes, extra_bytes + comment_bytes)
     end = position + layout.size * _run_length(entries, position, folder, layout.size, count - len(places))
-    is_single = end == position + layout.size
-    run = (
-        (layout.unpack_from(entries, position),)
-        if is_single
-        else layout.iter_unpack(memoryview(entries)[position:end])
-    )
+    run = layout.iter_unpack(memoryview(entries)[position:end])
     packed, lengths, starts, own_names = zip(*run, strict=True)
     if packed != lengths:
         raise HeaderError("records that are as long as they are packed", "one that is not")
@@ -212,9 +206,9 @@ def _read_run(
         lengths, starts = zip(*map(_wide_entry, extras, lengths, starts), strict=True)
     header_bytes = _LOCAL_BYTES + name_bytes
     names += own_names
-    # The end of each is its start, the header and its length, added up without a line of Python for each.
-    ends = map(add, map(header_bytes.__add__, starts), lengths)
-    places += zip(starts, ends, lengths, strict=True)
+    places += [
+        (start, start + header_bytes + length, length) for start, length in zip(starts, lengths, strict=True)
+    ]
     return end
 
 

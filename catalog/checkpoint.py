@@ -14,7 +14,7 @@ from catalog.plain import mapping_of, plain_scalar
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from catalog.header import Header
 
@@ -165,12 +165,8 @@ def _backbone(content: Mapping[Any, Any]) -> str | None:
     weights = mapping_of(content.get("state_dict"))
     if weights is None:
         weights = mapping_of(content.get("model_state_dict")) or {}
-    names: Collection[Any] = weights
-    try:
-        joined = "\n".join(names)
-    except TypeError:  # not all of them are names
-        names = [name for name in weights if isinstance(name, str)]
-        joined = "\n".join(names)
+    names = [name for name in weights if isinstance(name, str)]
+    joined = "\n".join(names)
     for parts, bounds in _SHAPE_RULES:
         if not any(part in joined for part in parts):
             continue
