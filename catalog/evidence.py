@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog import config, layout, names, sidecar
-from catalog.contract import WANDB_SOURCES, Source
+from catalog.contract import WANDB_SOURCES, Source, accept_whole
 from catalog.documents import DocumentError, parse_document, read_bytes, unreadable
 from catalog.filesystem import ABSENT, FileSystem, Signature
 from catalog.layout import HYDRA_CONFIG, OWN_CONFIG_SUFFIXES
@@ -62,6 +62,7 @@ class Reader:
     paths: dict[str, Path] = field(default_factory=dict)
     _last_read: tuple[str, bytes] = ("", b"")
     _shared_configs: dict[str, str | None] = field(default_factory=dict)
+    _hydra_configs: dict[str, str | None] = field(default_factory=dict)
     path_below: Callable[[str], Path] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +136,15 @@ class Reader:
             )
         return self._shared_configs[folder]
 
+    def hydra_config_path(self, folder: str) -> str | None:
+        """Where the Hydra config of a folder's checkpoints stands below the outputs directory."""
+        if folder not in self._hydra_configs:
+            name = HYDRA_CONFIG[1]
+            found = (one for one in layout.hydra_folders(folder) if self.tree.has_file(one, name))
+            above = next(found, None)
+            self._hydra_configs[folder] = None if above is None else f"{above}/{name}"
+        return self._hydra_configs[folder]
+
     def config(self, path: str) -> Document | Problem | None:
         """A config file's document, why there is none, or `None` for an empty one."""
         if path not in self.configs:
@@ -168,7 +178,7 @@ class Evidence:
     """The documents of one checkpoint by source.
 
     `dependencies` lists the files below the outputs directory that were looked at for this checkpoint.
-    `runs` is filled by whoever asks W&B; `is_run_wanted` tells that a row came to it and learnt nothing.
+    `runs` is filled by whoever asks W&B.
     """
 
     reader: Reader
@@ -177,9 +187,9 @@ class Evidence:
     kind: Kind = "file"
     dependencies: list[str] = field(default_factory=list)
     runs: Mapping[Source, Documents] = field(default_factory=dict)
-    is_run_wanted: bool = False
     _documents: dict[Source, Documents] = field(default_factory=dict)
     _facts: CheckpointFacts | None = None
+    _moment: tuple[int | None, int | None] | None = None
 
     @property
     def path(self) -> str:
@@ -194,6 +204,10 @@ class Evidence:
                 return self.runs.get(source, ())
             known = self._documents[source] = tuple(self._read(source))
         return known
+
+    def believed(self, source: Source) -> Iterator[Document]:
+        """What a source says, without what cannot be believed."""
+        return (document for document in self.documents(source) if isinstance(document, Document))
 
     def facts(self) -> CheckpointFacts | None:
         """The checkpoint's own facts beyond its document: its scores."""
@@ -218,10 +232,30 @@ class Evidence:
 
     def hydra_config_path(self) -> str | None:
         """Where the checkpoint's Hydra config stands below the outputs directory."""
-        name = HYDRA_CONFIG[1]
-        found = (one for one in layout.hydra_folders(self.folder) if self.reader.tree.has_file(one, name))
-        folder = next(found, None)
-        return None if folder is None else f"{folder}/{name}"
+        return self.reader.hydra_config_path(self.folder)
+
+    def moment(self) -> tuple[int | None, int | None]:
+        """The checkpoint's own epoch and global step, as far as the sidecar or the checkpoint tells them."""
+        if self._moment is None:
+            self._moment = self._find_moment()
+        return self._moment
+
+    def has_sidecar(self) -> bool:
+        """Whether anything stands where the checkpoint's sidecar may."""
+        listing = self.reader.tree.folders[self.folder].files
+        return any(name in listing for name in sidecar.sidecar_names(self.file_name))
+
+    def _find_moment(self) -> tuple[int | None, int | None]:
+        epoch = step = None
+        for document in self.believed(Source.SIDECAR):
+            training = document.content.get("training")
+            if isinstance(training, dict):
+                epoch, step = _whole(training.get("epoch")), _whole(training.get("global_step"))
+        if epoch is None or step is None:
+            for document in self.believed(Source.CHECKPOINT):
+                epoch = _whole(document.content.get("epoch")) if epoch is None else epoch
+                step = _whole(document.content.get("global_step")) if step is None else step
+        return epoch, step
 
     def _read(self, source: Source) -> Iterable[Document | Problem]:
         if source is Source.SIDECAR:
@@ -271,6 +305,11 @@ class Evidence:
                 found = self.reader.config(path)
                 if found is not None:
                     yield found
+
+
+def _whole(value: object) -> int | None:
+    accepted = accept_whole(value)
+    return accepted if isinstance(accepted, int) else None
 
 
 def _with_chosen_callback(documents: Iterable[Document | Problem]) -> Iterator[Document | Problem]:

@@ -12,7 +12,7 @@ a mapping that is looked into must stand there once.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from catalog.memo import TextMemo
@@ -108,8 +108,17 @@ class _PatternWriter:
         return rf"{lead if begin is None else begin}{_KEY}:(?:{value})"
 
 
-_REST_PATTERN = _PatternWriter().document(_WANTED, elsewhere=tuple(_WANTED_MODEL))
-_MODEL_PATTERN = _PatternWriter().document(_WANTED_MODEL)
+# Written when first needed: a tree without sidecars needs neither, and they take as long as ten checkpoints.
+@cache
+def _rest_pattern() -> re.Pattern[str]:
+    return _PatternWriter().document(_WANTED, elsewhere=tuple(_WANTED_MODEL))
+
+
+@cache
+def _model_pattern() -> re.Pattern[str]:
+    return _PatternWriter().document(_WANTED_MODEL)
+
+
 _MODEL_BEGIN: Final = "\nmodel:\n"
 _NO_KEY: Final = ("", " ", "\n", "-")
 _SECTION_END = re.compile(r"\n(?![ \n-])")
@@ -178,14 +187,14 @@ class ExcerptReader:
             return None
 
     def _read_model(self, model: str) -> tuple[str, str]:
-        found = _MODEL_PATTERN.fullmatch(model)
+        found = _model_pattern().fullmatch(model)
         if found is None:
             raise Unproven
         told = (_text(found["model__architecture"]), _text(found["model__encoder__model_name"]))
         return self._models.put(model, told)
 
     def _read_rest(self, model: tuple[str, str], rest: str) -> Excerpt | None:
-        found = _REST_PATTERN.fullmatch(rest)
+        found = _rest_pattern().fullmatch(rest)
         if found is None:
             return None
         (version, exp_name, created_at, epoch, hmean, precision, recall, loss, additional, monitor, mode) = (

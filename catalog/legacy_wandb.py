@@ -55,7 +55,7 @@ def start_client(outputs_dir: Path, config_filenames: Names) -> list[Path]:  # n
     """Import the client and let it introduce itself, as fast as is known here; ask nothing."""
     from catalog.wandb_worker import open_client
 
-    open_client("nobody")
+    open_client()
     return [checkpoint for checkpoint, _ in _runs(outputs_dir)]
 
 

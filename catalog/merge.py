@@ -31,6 +31,7 @@ from catalog.records import UNKNOWN, Answer, CheckpointCatalogEntry, Problem, Pr
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_RUN_NAMES = frozenset(source.value for source in WANDB_SOURCES)
 _REMEDY = "correct the value, or remove the key"
 
 
@@ -43,19 +44,17 @@ class _Findings:
     provenance: dict[str, str] = field(default_factory=dict)
     problems: dict[tuple[Path, str], Problem] = field(default_factory=dict)
 
-    def ask(self, row: Row) -> None:
-        """Go through a row's places until one tells the field; note where a run was asked and told nothing."""
+    def ask(self, row: Row) -> bool:
+        """Go through a row's places until one tells the field; whether a run was among those asked."""
         is_run_asked = False
         for place in row.places:
-            is_run = place.source in WANDB_SOURCES
-            is_run_asked = is_run_asked or is_run
+            is_run_asked = is_run_asked or place.source in WANDB_SOURCES
             for document in self.documents(place.source):
                 value = self._look(document, place, row.rule)
                 if value is not SILENT:
                     self.tell(row.field, value, place.source)
-                    self.evidence.is_run_wanted |= is_run_asked and not is_run
-                    return
-        self.evidence.is_run_wanted |= is_run_asked
+                    return is_run_asked
+        return is_run_asked
 
     def tell(self, name: str, value: object, source: Source) -> None:
         self.told[name] = value
@@ -134,22 +133,56 @@ def _described(value: object) -> str:
 
 def merge(evidence: Evidence) -> Answer:
     """One checkpoint's answer, by the contract's table."""
-    findings = _Findings(evidence)
-    for row in FIELDS:
-        findings.ask(row)
-    if "created_timestamp" not in findings.told:
-        findings.tell("created_timestamp", _modified(findings), Source.FILE)
-    _ask_score(findings)
-    path = Path(evidence.reader.tree.absolute(evidence.path))
-    problems = tuple(findings.problems.values())
-    dependencies = tuple(dict.fromkeys(evidence.dependencies))
-    epochs = findings.told.get("epochs")
-    if not epochs:
-        reason = "epochs is 0" if epochs == 0 else "no source tells its epochs"
-        skipped = SkippedCheckpoint(path, reason)
-        return Answer(evidence.path, None, skipped, problems, evidence.kind, dependencies)
-    entry = _entry(findings, path)
-    return Answer(evidence.path, entry, None, problems, evidence.kind, dependencies)
+    return Merging(evidence).answer()
+
+
+class Merging:
+    """The table applied to one checkpoint, as far as its files tell it; its run may be heard later."""
+
+    __slots__ = ("_findings", "_rows_of_run", "evidence")
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self._findings = _Findings(evidence)
+        self._rows_of_run = [row for row in FIELDS if self._findings.ask(row)]
+
+    @property
+    def is_run_wanted(self) -> bool:
+        """Whether a row came to the run, and learnt nothing."""
+        told = self._findings.provenance
+        return any(told.get(row.field) not in _RUN_NAMES for row in self._rows_of_run)
+
+    def is_told_by(self, source: Source) -> bool:
+        """Whether a source told any field."""
+        return source.value in self._findings.provenance.values()
+
+    def hear_run(self) -> None:
+        """Ask again where the run may tell something by now: no other row's places come to it."""
+        findings = self._findings
+        # What was unusable is perhaps not come to any more.
+        findings.problems = {key: one for key, one in findings.problems.items() if one.source != "wandb"}
+        for row in self._rows_of_run:
+            findings.ask(row)
+        findings.provenance = {
+            row.field: findings.provenance[row.field] for row in FIELDS if row.field in findings.provenance
+        }
+
+    def answer(self, *, expires_ns: int | None = None) -> Answer:
+        """What becomes of the checkpoint; to be asked for once, in the end."""
+        findings, evidence = self._findings, self.evidence
+        if "created_timestamp" not in findings.told:
+            findings.tell("created_timestamp", _modified(findings), Source.FILE)
+        _ask_score(findings)
+        path = Path(evidence.reader.tree.absolute(evidence.path))
+        entry = skipped = None
+        epochs = findings.told.get("epochs")
+        if epochs:
+            entry = _entry(findings, path)
+        else:
+            skipped = SkippedCheckpoint(path, "epochs is 0" if epochs == 0 else "no source tells its epochs")
+        problems = tuple(findings.problems.values())
+        dependencies = tuple(dict.fromkeys(evidence.dependencies))
+        return Answer(evidence.path, entry, skipped, problems, evidence.kind, dependencies, expires_ns)
 
 
 def _entry(findings: _Findings, path: Path) -> CheckpointCatalogEntry:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from catalog.evidence import Evidence, Reader
-from catalog.merge import merge
+from catalog.merge import Merging
 from catalog.records import Answer, Problem
 from catalog.shortcut import by_sidecar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from catalog.fallback import RunAsker
     from catalog.filesystem import FileSystem, Signature
     from catalog.index import Unknown
+    from catalog.records import Kind
     from catalog.scan import Tree
 
 
@@ -41,6 +41,8 @@ class Reading:
         self._files = files
         self._progress = progress
         self._wandb_deadline_s = wandb_deadline_s
+        self._wanting: list[Merging] = []
+        self._asker: RunAsker | None = None
 
     @property
     def signatures(self) -> Mapping[str, Signature | None]:
@@ -51,36 +53,77 @@ class Reading:
     def answers(self, unknown: Sequence[Unknown]) -> dict[str, Answer]:
         """The answers for checkpoints, by their paths."""
         fresh: dict[str, Answer] = {}
-        wanting: list[Evidence] = []
         reader, progress = self._reader, self._progress
-        for done, (folder, name, kind) in enumerate(unknown):
+        try:
+            for done, (folder, name, kind) in enumerate(self._in_turn(unknown)):
+                if progress is not None:
+                    progress(done, len(unknown))
+                answer = by_sidecar(reader, folder, name, kind) or self._by_all(folder.path, name, kind)
+                if answer is not None:
+                    fresh[answer.path] = answer
             if progress is not None:
-                progress(done, len(unknown))
-            answer = by_sidecar(reader, folder, name, kind)
-            if answer is None:
-                evidence = Evidence(reader, folder.path, name, kind)
-                answer = _dangling(evidence) if kind == "nothing" else merge(evidence)
-                if evidence.is_run_wanted:
-                    wanting.append(evidence)
-            fresh[answer.path] = answer
-        if progress is not None:
-            progress(len(unknown), len(unknown))
-        if wanting and self._wandb_deadline_s is not None:
-            fresh |= self._with_runs(wanting, self._wandb_deadline_s)
+                progress(len(unknown), len(unknown))
+            if self._asker is not None:
+                fresh |= self._with_runs(self._asker)
+        finally:
+            if self._asker is not None:
+                self._asker.give_up()
         return fresh
 
-    def _with_runs(self, wanting: Sequence[Evidence], deadline_s: float) -> dict[str, Answer]:
-        """The answers, with what their runs tell, for checkpoints that lack something."""
-        # Most trees need no run, and W&B's share of the code is the largest to load.
-        from catalog.fallback import RunAsker
+    def _in_turn(self, unknown: Sequence[Unknown]) -> Iterator[Unknown]:
+        """All of them; once a server is to be asked, the first of each folder first.
 
-        delays = RunAsker(deadline_s=deadline_s).ask(wanting)
+        Often these tell all runs to ask for, so that the others can be read while the answer is on its way.
+        """
+        remaining = iter(unknown)
+        seen: set[str] = set()
+        for one in remaining:
+            yield one
+            if self._asker is not None and self._asker.is_wanted:
+                seen.add(one[0].path)
+                break
+        others: list[Unknown] = []
+        for one in remaining:
+            if one[0].path in seen:
+                others.append(one)
+            else:
+                seen.add(one[0].path)
+                yield one
+        if self._asker is not None:
+            unread = (Evidence(self._reader, folder.path, name, kind) for folder, name, kind in others)
+            self._asker.ask_ahead(unread)
+        yield from others
+
+    def _by_all(self, folder: str, name: str, kind: Kind) -> Answer | None:
+        """The answer of a checkpoint whose sidecar does not tell all of it; `None` where its run is wanted."""
+        evidence = Evidence(self._reader, folder, name, kind)
+        if kind == "nothing":
+            return _dangling(evidence)
+        merging = Merging(evidence)
+        if not merging.is_run_wanted or self._wandb_deadline_s is None:
+            return merging.answer()
+        self._wanting.append(merging)
+        self._find_asker(self._wandb_deadline_s).want(merging)
+        return None
+
+    def _find_asker(self, deadline_s: float) -> RunAsker:
+        if self._asker is None:
+            # Most trees need no run, and W&B's share of the code is the largest to load.
+            from catalog.fallback import RunAsker
+
+            self._asker = RunAsker(deadline_s=deadline_s)
+        return self._asker
+
+    def _with_runs(self, asker: RunAsker) -> dict[str, Answer]:
+        """The answers, with what their runs tell, for checkpoints that lack something."""
+        delays = asker.answer()
         now_ns = self._files.now_ns()
         fresh = {}
-        for evidence in wanting:
-            delay_ns = delays.get(evidence.path)
-            expires_ns = None if delay_ns is None else now_ns + delay_ns
-            fresh[evidence.path] = msgspec.structs.replace(merge(evidence), expires_ns=expires_ns)
+        for merging in self._wanting:
+            path = merging.evidence.path
+            delay_ns = delays.get(path)
+            merging.hear_run()
+            fresh[path] = merging.answer(expires_ns=None if delay_ns is None else now_ns + delay_ns)
         return fresh
 
 

@@ -36,29 +36,31 @@ NUMBER: Final = r"-?(?:0|[1-9][0-9]{0,17}+)(?:\.[0-9]++(?:e[-+][0-9]++)?+)?+"
 WORD: Final = r"[A-Za-z_/][A-Za-z0-9_./@+=-]*+"
 """A plain scalar that is a string unless it is one of `WORDS`."""
 
-# PyYAML's printable characters beyond ASCII, but for line breaks and the byte order mark. A tab or a
-# carriage return is taken nowhere.
-_BEYOND_ASCII = r"\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+# Beyond ASCII, what is no printable character of PyYAML's, line breaks, and the byte order mark. Sets of
+# characters are written by what they leave out: `re` walks through all that it is told, one by one.
+_LEFT_OUT = r"\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff"
 
 # YAML 1.1's line breaks, of which `safe_dump` ends lines with the first alone.
 _BREAK = r"[\n\x85\u2028\u2029]"
 
 # Neither ": " nor " #" nor a space or colon at the end. Possessive, so that the time is linear.
-_PLAIN_PART = rf"""(?:[!"$-9;-~{_BEYOND_ASCII}]++|:(?=[^ \n])|\#|[ ]++(?![\#\n]|:[ \n]))"""
+_PLAIN_PART = rf"(?:[^\x00-\x20\#:{_LEFT_OUT}]++|:(?=[^ \n])|\#|[ ]++(?![\#\n]|:[ \n]))"
 PLAIN_LINE: Final = (
-    rf"(?!---|\.\.\.)(?:[$()+./0-9;<=A-Z\\^_a-z~{_BEYOND_ASCII}]|[-?:](?=[^ \n])){_PLAIN_PART}*+"
+    rf"(?!---|\.\.\.)(?:[^\x00-\x20!\"\#%&'*,\-:>?@\[\]`{{|}}{_LEFT_OUT}]|[-?:](?=[^ \n])){_PLAIN_PART}*+"
 )
 """A plain scalar on one line, outside of flow collections."""
 
 PLAIN: Final = rf"{PLAIN_LINE}(?:\n[ ]++(?!\#|[-?][ \n]){_PLAIN_PART}++(?=\n))*+"
 """A plain scalar, folded perhaps: `safe_dump` breaks it at single spaces beyond column 80."""
 
-SINGLE_LINE: Final = rf"'(?:[ -&(-~{_BEYOND_ASCII}]++|'')*+'"
-SINGLE: Final = rf"'(?:[ -&(-~{_BEYOND_ASCII}]++|''|{_BREAK}++[ ]++(?![ ]|{_BREAK}))*+'"
+_SINGLE_PART = rf"[^\x00-\x1f'{_LEFT_OUT}]++|''"
+SINGLE_LINE: Final = rf"'(?:{_SINGLE_PART})*+'"
+SINGLE: Final = rf"'(?:{_SINGLE_PART}|{_BREAK}++[ ]++(?![ ]|{_BREAK}))*+'"
 """A single-quoted scalar; a line feed inside is a folded space, n + 1 of them are n line feeds."""
 
-DOUBLE_LINE: Final = rf'"(?:[ !#-[\]-~{_BEYOND_ASCII}]++|\\.)*+"'
-DOUBLE: Final = rf'"(?:[ !#-[\]-~{_BEYOND_ASCII}]++|\\.|\\\n[ ]++(?=[^ \n]))*+"'
+_DOUBLE_PART = rf'[^\x00-\x1f"\\{_LEFT_OUT}]++|\\.'
+DOUBLE_LINE: Final = rf'"(?:{_DOUBLE_PART})*+"'
+DOUBLE: Final = rf'"(?:{_DOUBLE_PART}|\\\n[ ]++(?=[^ \n]))*+"'
 """A double-quoted scalar; line breaks inside are escaped and stand for nothing."""
 
 # What PyYAML's resolver takes for a float, an int or a timestamp (yaml/resolver.py). Taking more would

@@ -60,9 +60,9 @@ class LocalRun:
         return sum((run.files for run in self.earlier), start=()) + own
 
 
-def wandb_folders(place: str) -> tuple[str, ...]:
-    """Where the folders of runs may stand in a place."""
-    return tuple(os.path.join(place, name) for name in _WANDB_FOLDERS)
+def wandb_folders(*places: str) -> tuple[str, ...]:
+    """Where the folders of runs may stand in some places."""
+    return tuple(os.path.join(place, name) for place in places for name in _WANDB_FOLDERS)
 
 
 def find_local_runs(folders: Iterable[str]) -> tuple[LocalRun, ...]:

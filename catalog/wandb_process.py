@@ -5,13 +5,14 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import queue
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 _WORKER: Final = Path(__file__).with_name("wandb_worker.py")
 _EMPTYING_S: Final = 0.25
 """How long after a deadline what has come before it may still be taken."""
+
+_PIECE_BYTES: Final = 1 << 16
+_LONGEST_WAIT_MS: Final = 1e9
 
 # Of the asking process's own session with W&B, and what would make the client talkative.
 _DROPPED: Final = ("WANDB_SERVICE", "WANDB_DEBUG", "WANDB_CORE_DEBUG")
@@ -62,9 +66,8 @@ class WorkerProcess:
         except OSError:
             os.rmdir(self.folder)
             raise
-        self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._lines: deque[bytes] = deque()
+        self._begun: list[bytes] = []
 
     @property
     def process_id(self) -> int:
@@ -77,31 +80,50 @@ class WorkerProcess:
             return False
         return self.environ == dict(environ) and self._key == key
 
-    def ask(self, question: Mapping[str, Any], until_s: float) -> Iterator[dict[str, Any]]:
-        """The answers to a question as they arrive.
-
-        Raises `TimeoutError` at the time `until_s` of `time.monotonic()`, after what has come by then, and
-        `WorkerEndedError`.
-        """
+    def send(self, question: Mapping[str, Any]) -> None:
+        """Put a question, and do not wait. Raises `WorkerEndedError`."""
         assert self._process.stdin is not None  # noqa: S101 - it was opened as a pipe
         try:
             self._process.stdin.write(json.dumps(question).encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
             raise WorkerEndedError from error
+
+    def answers(self, until_s: float) -> Iterator[dict[str, Any]]:
+        """What is answered to the question that was sent, as it arrives.
+
+        Raises `TimeoutError` at the time `until_s` of `time.monotonic()`, after what has come by then, and
+        `WorkerEndedError`.
+        """
         while True:
-            try:
-                left_s = until_s - time.monotonic()
-                if left_s < -_EMPTYING_S:  # more keeps coming than can be taken
-                    raise TimeoutError
-                answer = self._answers.get(timeout=min(max(0.0, left_s), threading.TIMEOUT_MAX))
-            except queue.Empty:
-                raise TimeoutError from None
-            if answer is None:
-                raise WorkerEndedError
+            left_s = until_s - time.monotonic()
+            if left_s < -_EMPTYING_S:  # more keeps coming than can be taken
+                raise TimeoutError
+            if not self._lines:
+                self._receive(max(0.0, left_s))
+                continue
+            answer = json.loads(self._lines.popleft())
             if "done" in answer:
                 return
             yield answer
+
+    def _receive(self, timeout_s: float) -> None:
+        """Wait for a piece of what is said. Raises `TimeoutError` and `WorkerEndedError`."""
+        assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe
+        pipe = self._process.stdout.fileno()
+        poll = select.poll()
+        poll.register(pipe, select.POLLIN)
+        if not poll.poll(min(timeout_s * 1000, _LONGEST_WAIT_MS)):
+            raise TimeoutError
+        piece = os.read(pipe, _PIECE_BYTES)
+        if not piece:  # what was begun was never ended
+            raise WorkerEndedError
+        *ended, rest = piece.split(b"\n")
+        if ended:
+            ended[0] = b"".join((*self._begun, ended[0]))
+            self._lines += ended
+            self._begun.clear()
+        self._begun.append(rest)
 
     def close(self, *, in_a_hurry: bool = False) -> None:
         """End the process at once; the client's helper, which watches it, ends by itself.
@@ -113,7 +135,6 @@ class WorkerProcess:
             return
         self._process.kill()
         self._process.wait()
-        self._reader.join()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 _close_quietly(stream)
@@ -121,13 +142,6 @@ class WorkerProcess:
             threading.Thread(target=shutil.rmtree, args=(self.folder, True)).start()
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe
-        for line in self._process.stdout:
-            if line.endswith(b"\n"):  # else the process was ended in the middle of it
-                self._answers.put(json.loads(line))
-        self._answers.put(None)
 
 
 class WorkerShelf:
@@ -146,8 +160,12 @@ class WorkerShelf:
             worker.close()
         return WorkerProcess(environ, key)
 
+    def warm(self, environ: Mapping[str, str], key: str = "") -> None:
+        """Have a worker at hand that loads the client meanwhile. Raises `OSError`."""
+        self.put(self.take(environ, key))
+
     def put(self, worker: WorkerProcess) -> None:
-        """Keep a worker that has answered to the end."""
+        """Keep a worker that has nothing left to answer."""
         previous = self._exchange(worker)
         if previous is not None:
             previous.close()

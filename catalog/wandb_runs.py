@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib.util
 import logging
 import os
 import time
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog.records import printable
@@ -18,7 +18,7 @@ from catalog.wandb_credentials import find_access
 from catalog.wandb_process import WorkerEndedError, WorkerShelf, shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from catalog.wandb_process import WorkerProcess
 
@@ -67,22 +67,96 @@ def fetch_runs(
     Takes `deadline_s` seconds at most. Raises nothing: what went wrong stands in `failures`, and in one
     warning. Without ids, or without a key, nothing is asked and no process is started.
     """
-    until_s = time.monotonic() + deadline_s
-    wanted = dict.fromkeys(run_ids)
-    if not wanted:
-        return FetchedRuns()
     access = find_access(environ)
     if not access.can_ask:
         return FetchedRuns()
-    collected = _Collected(secrets=_secrets(access.key))
-    if _is_installed():
-        question = {"runs": list(wanted), "history": [one for one in with_history if one in wanted]}
-        _ask(question, until_s, partial(workers.take, environ, access.key), workers.put, collected)
+    asker = Asker(environ, access.key, workers=workers)
+    try:
+        asker.ask(run_ids, with_history=with_history)
+        return asker.answer(deadline_s)
+    finally:
+        asker.give_up()
+
+
+@dataclass(slots=True)
+class Asker:
+    """Puts one question to W&B at a time, so that who asks may do something else until the answer is needed.
+
+    `key` must never be shown. Raises nothing but `RuntimeError` for a second question before the first answer.
+    """
+
+    environ: Mapping[str, str]
+    key: str
+    workers: WorkerShelf = shelf
+    _question: Mapping[str, Sequence[RunId]] = field(default_factory=dict)
+    _worker: WorkerProcess | None = None
+    _collected: _Collected = field(default_factory=lambda: _Collected(()))
+
+    def warm(self) -> None:
+        """Let the client be loaded: there is something to ask, and not all of it is known yet."""
+        if _is_installed():
+            with contextlib.suppress(OSError):  # told when it is asked
+                self.workers.warm(self.environ, self.key)
+
+    def ask(self, run_ids: Collection[RunId], *, with_history: Collection[RunId] = ()) -> None:
+        """Send the question for `run_ids`, and for the logged metrics of those `with_history`."""
+        if self._question:
+            raise RuntimeError("asked again before the answer was taken")
+        wanted = dict.fromkeys(run_ids)
+        if not wanted:
+            return
+        self._question = {"runs": list(wanted), "history": [one for one in with_history if one in wanted]}
+        self._collected = _Collected(_secrets(self.key))
+        if not _is_installed():
+            self._collected.fail(wanted, "no package `wandb`", "install it: pip install 'ckpt-bench[wandb]'")
+            return
+        with self._noting_its_end():
+            self._worker = self.workers.take(self.environ, self.key)
+            self._worker.send({**self._question, "metrics": METRIC_GROUPS})
+
+    def answer(self, deadline_s: float = DEADLINE_S) -> FetchedRuns:
+        """What arrives within `deadline_s` seconds; nothing where nothing was asked."""
+        question, self._question = self._question, {}
+        if not question:
+            return FetchedRuns()
+        if self._worker is not None:
+            self._collect(self._worker, time.monotonic() + deadline_s)
+        collected = self._collected
         collected.fail_others(question, deadline_s)
-    else:
-        collected.fail(wanted, "no package `wandb`", "install it: pip install 'ckpt-bench[wandb]'")
-    _warn(collected, len(wanted))
-    return FetchedRuns(collected.runs, tuple(collected.failures.values()))
+        _warn(collected, len(question["runs"]))
+        return FetchedRuns(collected.runs, tuple(collected.failures.values()))
+
+    def give_up(self) -> None:
+        """Leave nobody asking whom nobody hears."""
+        worker, self._worker, self._question = self._worker, None, {}
+        if worker is not None:
+            worker.close(in_a_hurry=True)
+
+    def _collect(self, worker: WorkerProcess, until_s: float) -> None:
+        """Take what a worker answers before the time is up, and keep it if it came to the end of its answer."""
+        is_at_its_end = False
+        try:
+            with self._noting_its_end():
+                for answer in worker.answers(until_s):
+                    self._collected.take(answer)
+                is_at_its_end = True
+        except TimeoutError:
+            self._collected.is_late = True
+        finally:
+            if is_at_its_end and self._collected.is_sound:
+                self._worker = None
+                self.workers.put(worker)
+            else:
+                self.give_up()
+
+    @contextlib.contextmanager
+    def _noting_its_end(self) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except (OSError, WorkerEndedError) as error:
+            self._collected.ended = f"the process that asks W&B ended {error}".strip()
 
 
 @dataclass(slots=True)
@@ -157,34 +231,6 @@ def _remedy(answer: Mapping[str, Any]) -> str:
 def _secrets(key: str) -> tuple[str, ...]:
     """A key, as it is and as HTTP's basic authorization sends it."""
     return (key, base64.b64encode(f"api:{key}".encode()).decode()) if key else ()
-
-
-def _ask(
-    question: Mapping[str, Sequence[RunId]],
-    until_s: float,
-    take: Callable[[], WorkerProcess],
-    put: Callable[[WorkerProcess], None],
-    collected: _Collected,
-) -> None:
-    """Collect what a worker answers before the time is up, and keep it if it came to the end of its answer."""
-    worker = None
-    is_reusable = False
-    try:
-        worker = take()
-        for answer in worker.ask({**question, "metrics": METRIC_GROUPS}, until_s):
-            collected.take(answer)
-        is_reusable = collected.is_sound
-    except TimeoutError:
-        collected.is_late = True
-    except (OSError, WorkerEndedError) as error:
-        collected.ended = f"the process that asks W&B ended {error}".strip()
-    finally:
-        # Whatever happened, an interruption included: nobody is left asking whom nobody hears.
-        if worker is not None:
-            if is_reusable:
-                put(worker)
-            else:
-                worker.close(in_a_hurry=True)
 
 
 def _is_installed() -> bool:

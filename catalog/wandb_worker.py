@@ -59,17 +59,19 @@ class Conversation:
         self._answers = answers
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
-        self._api: Api | None = None
+        self._opened: Api | Exception | None = None
+
+    def open(self) -> None:
+        """Have the client ready, or know why it is not. Raises `ImportError`: it is then of no use."""
+        self._opened = _opened()
 
     def answer(self, question: Mapping[str, Any]) -> None:
         """Send what W&B says about the question's runs, as it arrives. Raises nothing."""
         names: list[Name] = sorted(tuple(name) for name in question["runs"])
         history = {tuple(name) for name in question["history"]}
         try:
-            api = self._client(names[0][0])
-        except ImportError:
-            raise  # without the package this process is of no use
-        except Exception as error:  # noqa: BLE001 - whatever the client raises is an answer too
+            api = self._client()
+        except Exception as error:  # noqa: BLE001 - see `_opened`
             self._fail(names, error, is_refused=_is_refused(error))
         else:
             asked = [
@@ -79,11 +81,13 @@ class Conversation:
             wait([one for chunk in asked for one in chunk.result()])
         self._say({"done": True})
 
-    def _client(self, entity: str) -> Api:
-        if self._api is None:
-            self._api = open_client(entity)
-        self._api.flush()  # type: ignore[no-untyped-call] # the package leaves it without annotations
-        return self._api
+    def _client(self) -> Api:
+        opened, self._opened = self._opened or _opened(), None
+        if isinstance(opened, Exception):  # who asks again tries again
+            raise opened
+        opened.flush()  # type: ignore[no-untyped-call] # the package leaves it without annotations
+        self._opened = opened
+        return opened
 
     def _ask_runs(
         self, api: Api, names: Sequence[Name], history: Container[Name], metrics: Sequence[Sequence[str]]
@@ -98,16 +102,14 @@ class Conversation:
             for page in _pages(runs):
                 new = [(wanted.pop(node["name"]), node) for node in page if node["name"] in wanted]
                 self._say(*(_told(name, node) for name, node in new))
-                objects = {run.id: run for run in runs.objects}
-                asked += [
-                    self._pool.submit(self._ask_history, name, node, objects[name[2]], metrics)
-                    for name, node in new
-                    if name in history and name[2] in objects
-                ]
+                remembered = [node for name, node in new if name in history]
+                for node, run in zip(remembered, _objects(runs, remembered), strict=True):
+                    name = (entity, project, node["name"])
+                    asked.append(self._pool.submit(self._ask_history, name, node, run, metrics))
                 # A server may claim further pages for ever: only pages that tell something are followed.
                 if not wanted or not new:
                     break
-        except Exception as error:  # noqa: BLE001 - see `answer`
+        except Exception as error:  # noqa: BLE001 - see `_opened`
             self._fail(wanted.values(), error)
         return asked
 
@@ -122,7 +124,7 @@ class Conversation:
                 else:  # they were logged as often, and not in the same rows
                     rows += [row for key in keys for row in _rows_of_one(run, steps, key, count)]
             self._say({"run": name, "rows": rows})
-        except Exception as error:  # noqa: BLE001 - see `answer`
+        except Exception as error:  # noqa: BLE001 - see `_opened`
             self._fail([name], error)
 
     def _fail(self, names: Iterable[Name], error: Exception, *, is_refused: bool = False) -> None:
@@ -139,6 +141,16 @@ class Conversation:
         with self._lock:
             self._answers.write(lines)
             self._answers.flush()
+
+
+def _opened() -> Api | Exception:
+    """The client, or why there is none. Raises `ImportError`."""
+    try:
+        return open_client()
+    except ImportError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the client raises is an answer too
+        return error
 
 
 def _line(answer: Node) -> str:
@@ -165,7 +177,7 @@ def _is_refused(error: Exception) -> bool:
     )
 
 
-def open_client(entity: str) -> Api:
+def open_client() -> Api:
     """Import the package and let the client introduce itself to the server. Raises what it raises."""
     gc.disable()  # an eighth of the time to import goes into collecting what is still needed
     import wandb
@@ -180,7 +192,7 @@ def open_client(entity: str) -> Api:
     gc.freeze()  # nor need it be walked again with every page
     gc.enable()
     # The client asks for a default entity unless it is given one, even where every path has its own.
-    return Api(overrides={"entity": entity}, timeout=_CLIENT_TIMEOUT_S)
+    return Api(overrides={"entity": "nobody"}, timeout=_CLIENT_TIMEOUT_S)
 
 
 def _chunks(names: Sequence[Name]) -> Iterator[list[Name]]:
@@ -194,24 +206,30 @@ def _chunks(names: Sequence[Name]) -> Iterator[list[Name]]:
 def _pages(runs: Runs) -> Iterator[list[Node]]:
     """The runs page by page as the server sent them.
 
-    The client's own objects would not do: they lose a config that comes as JSON text in JSON text, and one
-    run that the client cannot read costs it the whole page. A project that is not there has no pages.
+    The client's own objects would not do: they lose a config that comes as JSON text in JSON text, one run
+    that the client cannot read costs it the whole page, and making them takes as long as asking for a history.
+    A project that is not there has no pages.
     """
+    runs.convert_objects = list  # type: ignore[method-assign]
     shown = None
-    while True:
-        try:
+    while runs.more:
+        with contextlib.suppress(StopIteration):  # no object was made of this page either
             next(runs)
-        except StopIteration:
+        if runs.last_response is shown or runs.last_response is None or runs.last_response["project"] is None:
             return
-        except Exception:
-            if runs.last_response is shown:
-                raise
-        if runs.last_response is None or runs.last_response is shown:
-            continue
         shown = runs.last_response
-        if shown["project"] is None:
-            return
         yield [edge["node"] for edge in shown["project"]["runs"]["edges"]]
+
+
+def _objects(runs: Runs, nodes: Iterable[Node]) -> list[Run]:
+    """The client's own objects for some runs of the last page, with no more than a history takes."""
+    shown = runs.last_response
+    edges = [{"node": {"name": node["name"]}} for node in nodes]
+    runs.last_response = {"project": {"runs": {"edges": edges}}}
+    try:
+        return type(runs).convert_objects(runs)
+    finally:
+        runs.last_response = shown
 
 
 def _rows(run: Run, keys: list[str], count: int) -> list[Any]:
@@ -302,6 +320,7 @@ def main(folder: str) -> None:
     questions: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(given, questions, folder), daemon=True).start()
     conversation = Conversation(answers)
+    conversation.open()  # a process like this is started where there is something to ask
     while True:
         try:
             question = questions.get(timeout=IDLE_S)

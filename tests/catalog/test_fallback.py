@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from catalog import cli, wandb_local
+from catalog import checkpoint, cli, wandb_local, wandb_runs
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
 from catalog.filesystem import SETTLING_NS, FileSystem
 from catalog.run_records import EXPIRES_NS, INTERRUPTED_EXPIRES_NS
@@ -20,6 +20,7 @@ from fixtures.wandb_faults import Fault
 from fixtures.wandb_schema import Schema
 from fixtures.wandb_server import WandbServer
 from tests.catalog.trees import HYDRA, SIDECAR, changed, without, write
+from tests.checkpoint_files import saved
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -106,6 +107,64 @@ def test_checkpoints_of_one_run_get_their_own_epochs_metrics_by_few_requests(
     asked = server.operations.total()
     assert place.build().entries == catalog.entries
     assert server.operations.total() == asked, "a finished run is not asked again"
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a build does, in turn."""
+    done: list[str] = []
+
+    def note(owner: object, name: str, step: str) -> None:
+        plain = getattr(owner, name)
+
+        def noting(*args: Any, **options: Any) -> object:
+            done.append(step)
+            return plain(*args, **options)
+
+        monkeypatch.setattr(owner, name, noting)
+
+    note(checkpoint, "read_checkpoint", "read")
+    note(wandb_runs.Asker, "ask", "asked")
+    return done
+
+
+def test_the_server_is_asked_as_soon_as_nothing_that_is_left_to_read_can_change_the_question(
+    place: Place, server: WandbServer, steps: list[str]
+) -> None:
+    logger = {"wandb": {"id": "abcd1234", "entity": "team", "project": "ocr"}}
+    for experiment in ("one", "two"):
+        write(place.root / "outputs" / experiment / ".hydra" / "config.yaml", HYDRA | {"logger": logger})
+        for epoch in (2, 5):
+            content = saved({"epoch": epoch, "global_step": 10 * epoch})
+            write(place.root / "outputs" / experiment / "checkpoints" / f"epoch={epoch}.ckpt", content)
+    assert [entry.hmean for entry in place.build()] == [0.02, 0.02, 0.05, 0.05]
+    assert steps == ["read", "read", "asked", "read", "read"]
+    assert server.operations["Runs"] == server.operations["RunSampledHistory"] == 1
+
+
+def test_a_checkpoint_that_may_name_another_run_is_waited_for(
+    place: Place, server: WandbServer, steps: list[str]
+) -> None:
+    place.add("one", 2, wandb_run_id="team/ocr/abcd1234")
+    place.add("one", 5, wandb_run_id="team/ocr/gone0000")
+    assert [entry.hmean for entry in place.build()] == [0.02, None]
+    assert steps == ["read", "read", "asked"]
+    assert server.operations["Runs"] == 1
+
+
+def test_a_history_that_one_checkpoint_alone_needs_is_asked_for_whichever_is_read_first(
+    place: Place, server: WandbServer
+) -> None:
+    logger = {"wandb": {"id": "abcd1234", "entity": "team", "project": "ocr"}}
+    write(place.root / "outputs" / "one" / ".hydra" / "config.yaml", HYDRA | {"logger": logger})
+    write(place.root / "outputs" / "one" / "checkpoints" / "early.ckpt", b"x")
+    content = saved({"epoch": 5, "global_step": 50})
+    write(place.root / "outputs" / "one" / "checkpoints" / "later.ckpt", content)
+    assert {entry.checkpoint_path.name: entry.hmean for entry in place.build()} == {
+        "early.ckpt": 0.09,
+        "later.ckpt": 0.05,
+    }
+    assert server.operations["Runs"] == server.operations["RunSampledHistory"] == 1
 
 
 def test_a_run_of_the_hydra_config_counts_and_is_made_whole_by_what_stands_beside_it(

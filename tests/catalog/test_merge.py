@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from catalog.contract import Source
+from catalog.contract import WANDB_SOURCES, Source
 from catalog.evidence import Document, Evidence, Reader
 from catalog.layout import DEFAULT_CONFIG_FILENAMES
-from catalog.merge import merge
+from catalog.merge import Merging, merge
 from catalog.refusal import HeaderError
 from catalog.scan import Scanner
 from tests.catalog.trees import HYDRA, SIDECAR, changed, without, write
@@ -53,12 +55,14 @@ class Bench:
     def answer(
         self, below: str = "exp/checkpoints/best.ckpt", runs: Mapping[Source, Any] | None = None
     ) -> Answer:
-        write(self.root / below, b"x")
-        folder, _, name = below.rpartition("/")
-        tree = Scanner().scan(str(self.root))
-        evidence = Evidence(Reader(tree, DEFAULT_CONFIG_FILENAMES), folder, name)
+        evidence = self.evidence(below)
         evidence.runs = {source: (Document(below, content),) for source, content in (runs or {}).items()}
         return merge(evidence)
+
+    def evidence(self, below: str = "exp/checkpoints/best.ckpt") -> Evidence:
+        write(self.root / below, b"x")
+        folder, _, name = below.rpartition("/")
+        return Evidence(Reader(Scanner().scan(str(self.root)), DEFAULT_CONFIG_FILENAMES), folder, name)
 
     def entry(self, below: str = "exp/checkpoints/best.ckpt", **runs: Any) -> CheckpointCatalogEntry:
         entry = self.answer(below, {Source[name]: content for name, content in runs.items()}).entry
@@ -307,3 +311,33 @@ def test_a_config_that_nobody_needs_any_more_is_not_looked_into(bench: Bench) ->
     assert [problem for problem in answer.problems if problem.source == "config"] == []
     assert answer.entry is not None
     assert answer.entry.monitor == "val/hmean"
+
+
+told = st.one_of(st.none(), st.sampled_from([0.25, 0.5, 2.0, "NaN", "craft", 3]))
+keys = st.sampled_from(["val/hmean", "test/hmean", "val/recall", "epoch", "model", "callbacks"])
+nested = {"model": {"architecture": "pan"}, "callbacks": {"monitor": "val/hmean", "mode": "max"}}
+documents = st.dictionaries(keys, told).map(lambda one: {key: nested.get(key, one[key]) for key in one})
+OWN: list[dict[str, Any]] = [{}, {"epoch": 1}, {"cleval_metrics": {"hmean": 0.1}}]
+heard = st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(WANDB_SOURCES), documents))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sayings=st.lists(heard, max_size=3), own=st.sampled_from(OWN))
+def test_a_run_that_is_heard_bit_by_bit_tells_what_it_tells_at_once(
+    bench: Bench, sayings: list[dict[Source, dict[str, Any]]], own: dict[str, Any]
+) -> None:
+    bench.facts = Facts(own)
+    evidence = bench.evidence()
+    merging = Merging(evidence)
+    for saying in sayings:
+        evidence.runs = {
+            source: (*evidence.runs.get(source, ()), Document("run", saying.get(source, {})))
+            for source in WANDB_SOURCES
+        }
+        merging.hear_run()
+    at_once = bench.evidence()
+    at_once.runs = evidence.runs
+    answer, plain = merging.answer(), merge(at_once)
+    assert (answer.entry, set(answer.problems)) == (plain.entry, set(plain.problems))
+    if plain.entry is not None:
+        assert repr(answer.entry) == repr(plain.entry), "the order of provenance too"

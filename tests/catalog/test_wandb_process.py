@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from catalog import wandb_process
 from catalog.wandb_process import WorkerEndedError, WorkerProcess, WorkerShelf
 from tests.wandb_clients import without_wandb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # Nobody listens there, and nothing here waits for an answer.
 ENVIRON = without_wandb() | {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "k" * 40}
@@ -33,28 +34,64 @@ def worker() -> Iterator[WorkerProcess]:
     worker.close()
 
 
+@pytest.fixture
+def saying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], WorkerProcess]]:
+    """Makes workers that say what a script writes to `out`, whatever they are asked."""
+    workers: list[WorkerProcess] = []
+
+    def make(script: str) -> WorkerProcess:
+        path = tmp_path / "worker.py"
+        path.write_text(f"import sys, time\nout = sys.stdout\n{script}\n")
+        monkeypatch.setattr(wandb_process, "_WORKER", path)
+        workers.append(WorkerProcess(ENVIRON))
+        return workers[-1]
+
+    yield make
+    for worker in workers:
+        worker.close()
+
+
 def test_a_question_is_given_up_at_its_deadline(worker: WorkerProcess) -> None:
+    worker.send(QUESTION)
     with pytest.raises(TimeoutError):
-        list(worker.ask(QUESTION, time.monotonic()))
+        list(worker.answers(time.monotonic()))
 
 
-def test_what_keeps_coming_is_given_up_soon_after_the_deadline(worker: WorkerProcess) -> None:
-    class Endless:
-        def get(self, timeout: float) -> dict[str, object]:  # noqa: ARG002 - as a queue has it
-            return {"run": ["team", "ocr", "abc123"]}
-
-        def put(self, _: object) -> None:
-            """What the process says at its end."""
-
-    worker._answers = Endless()  # type: ignore[assignment]  # what is used of a queue
+def test_what_keeps_coming_is_given_up_soon_after_the_deadline(saying: Callable[[str], WorkerProcess]) -> None:
+    worker = saying("while True: out.write('{}\\n' * 1000)")
     with pytest.raises(TimeoutError):
-        deque(worker.ask(QUESTION, time.monotonic() + 0.1), maxlen=0)
+        deque(worker.answers(time.monotonic() + 0.1), maxlen=0)
+
+
+def test_answers_come_whole_however_they_are_cut(saying: Callable[[str], WorkerProcess]) -> None:
+    parts = ('{"a":', ' 1}\n{"b"', ": 2}\n", '{"c": "' + "x" * 300_000, '"}\n{"done": true}\n')
+    worker = saying(f"for part in {parts}: out.write(part); out.flush(); time.sleep(0.05)\nsys.stdin.read()")
+    assert list(worker.answers(time.monotonic() + 60)) == [{"a": 1}, {"b": 2}, {"c": "x" * 300_000}]
+
+
+def test_what_has_come_before_the_deadline_is_handed_out_behind_it(
+    saying: Callable[[str], WorkerProcess],
+) -> None:
+    worker = saying('out.write(\'{"a": 1}\\n{"b"\'); out.flush(); sys.stdin.read()')
+    assert next(worker.answers(time.monotonic() + 60)) == {"a": 1}
+    with pytest.raises(TimeoutError):
+        next(worker.answers(time.monotonic()))
+
+
+def test_an_answer_that_is_not_ended_is_the_end_of_the_worker(saying: Callable[[str], WorkerProcess]) -> None:
+    with pytest.raises(WorkerEndedError):
+        list(saying("out.write('{\"a\"')").answers(time.monotonic() + 60))
 
 
 def test_a_worker_that_ends_while_it_is_asked_is_noticed(worker: WorkerProcess) -> None:
     os.kill(worker.process_id, signal.SIGKILL)
     with pytest.raises(WorkerEndedError):
-        list(worker.ask(QUESTION, time.monotonic() + 60))
+        ask(worker)
+
+
+def ask(worker: WorkerProcess) -> list[dict[str, object]]:
+    worker.send(QUESTION)
+    return list(worker.answers(time.monotonic() + 60))
 
 
 def test_a_process_that_cannot_be_started_leaves_nothing_behind(
@@ -117,6 +154,16 @@ def test_the_shelf_replaces_a_worker_that_has_ended(worker: WorkerProcess) -> No
     assert other is not worker
     assert other.is_usable(ENVIRON)
     other.close()
+
+
+def test_a_worker_that_is_warmed_is_the_one_that_is_handed_out() -> None:
+    shelf = WorkerShelf()
+    shelf.warm(ENVIRON)
+    warmed = shelf.take(ENVIRON)
+    shelf.put(warmed)
+    shelf.warm(ENVIRON)
+    assert shelf.take(ENVIRON) is warmed
+    warmed.close()
 
 
 def test_the_shelf_keeps_one_worker_and_ends_the_others(worker: WorkerProcess) -> None:

@@ -263,14 +263,17 @@ def test_a_worker_never_answers_for_another_environment(served: Served, tmp_path
     assert not served.server.operations
 
 
-def test_an_interruption_leaves_nobody_asking(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["send", "answers"])
+def test_an_interruption_leaves_nobody_asking(
+    step: str, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asking: list[WorkerProcess] = []
 
     def interrupted(worker: WorkerProcess, *_: object) -> Iterator[dict[str, object]]:
         asking.append(worker)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(WorkerProcess, "ask", interrupted)
+    monkeypatch.setattr(WorkerProcess, step, interrupted)
     workers = WorkerShelf()
     with pytest.raises(KeyboardInterrupt):
         fetch_runs(OF_TEAM[:1], environ=served.environ, workers=workers)
