@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from catalog.contract import WANDB_SOURCES, Source, accept_text
 from catalog.evidence import Document
 from catalog.records import Problem
-from catalog.run_ids import RunIdError, complete_run_id, is_told
+from catalog.run_ids import RunIdError, complete_run_id, is_told, told_run_id
 from catalog.run_records import EXPIRES_NS, run_documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from catalog.evidence import Evidence
     from catalog.merge import Merging
@@ -25,6 +25,16 @@ if TYPE_CHECKING:
     from catalog.wandb_runs import Asker
 
 
+_Told = tuple[str | None, str | None, str]
+
+
+class _Match(NamedTuple):
+    """The local run of an experiment, if it has one, and the logs that were looked into to tell."""
+
+    run: LocalRun | None
+    compared: tuple[str, ...]
+
+
 class _Reference(NamedTuple):
     """Where a run is named: its id as written, what stands beside it, and the file it stands in."""
 
@@ -32,6 +42,11 @@ class _Reference(NamedTuple):
     entity: str | None
     project: str | None
     path: str
+
+    @property
+    def told(self) -> _Told:
+        """Entity, project and bare id, as far as they are told."""
+        return told_run_id(self.run_id, entity=self.entity, project=self.project)
 
 
 @dataclass(slots=True)
@@ -48,7 +63,7 @@ class RunAsker:
     _is_asked: bool = False
     _local: dict[str, tuple[LocalRun, ...]] = field(default_factory=dict)
     _sites: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _matches: dict[tuple[str, str | None], LocalRun | None] = field(default_factory=dict)
+    _matches: dict[tuple[str, _Told | None], _Match] = field(default_factory=dict)
     _local_records: dict[tuple[LocalRun, bool], RunRecord] = field(default_factory=dict)
     _access: Access | None = None
     _asker: Asker | None = None
@@ -165,19 +180,20 @@ class RunAsker:
 
     def _local_run(self, evidence: Evidence, reference: _Reference | None) -> LocalRun | None:
         """The run's own folder, if there is one; the answer depends on which there are."""
-        from catalog.wandb_local import match_local_run, wandb_folders
+        from catalog.wandb_local import wandb_folders
 
         experiment = _experiment_folder(evidence.folder)
         if experiment not in self._sites:
             self._sites[experiment] = wandb_folders(*self._places(evidence, experiment))
         sites = self._sites[experiment]
         evidence.depend(*sites)
-        run_id = reference.run_id.rpartition("/")[2] if reference else None
-        if (experiment, run_id) not in self._matches:
+        named = reference and reference.told
+        if (experiment, named) not in self._matches:
             runs = [run for site in sites for run in self._runs_at(site, evidence)]
-            found = match_local_run(runs, run_id=run_id, experiment_name=experiment)
-            self._matches[experiment, run_id] = found
-        return self._matches[experiment, run_id]
+            self._matches[experiment, named] = _matched(runs, experiment, named, evidence)
+        match = self._matches[experiment, named]
+        evidence.depend(*match.compared)
+        return match.run
 
     def _runs_at(self, site: str, evidence: Evidence) -> tuple[LocalRun, ...]:
         """The runs in one folder, looked for once: most such folders are those of many experiments."""
@@ -239,6 +255,25 @@ class RunAsker:
         if chosen := self.environ.get("WANDB_DIR"):
             places.append(os.path.abspath(chosen))
         return tuple(dict.fromkeys(places))
+
+
+def _matched(runs: Sequence[LocalRun], experiment: str, named: _Told | None, evidence: Evidence) -> _Match:
+    """The run of an experiment; one that has the id and is another project's is none of it."""
+    from catalog.wandb_local import is_of_another, match_local_run
+
+    if named is None:
+        return _Match(match_local_run(runs, run_id=None, experiment_name=experiment), ())
+    entity, project, run_id = named
+    own = [run for run in runs if run.run_id == run_id]
+    compared = tuple(run.log_path for run in own) if entity or project else ()
+    evidence.depend(*compared)  # before they are read
+    absent = evidence.reader.absent(compared)
+    own = [
+        run
+        for run in own
+        if run.log_path in absent or run.log_path not in compared or not is_of_another(run, entity, project)
+    ]
+    return _Match(match_local_run(own, run_id=run_id, experiment_name=experiment), compared)
 
 
 def _experiment_folder(folder: str) -> str:

@@ -41,7 +41,7 @@ def complete_run_id(
     `entity` and `project` are what stands beside the id in a config; what is no text counts as absent.
     Raises `RunIdError` where a part is missing, or can be no part of a run's path.
     """
-    *above, bare = run_id.strip().strip("/").split("/")
+    *above, bare = _parts(run_id)
     found_project = _first(above[-1:], project, environ.get("WANDB_PROJECT"))
     found_entity = _first(above[-2:-1], entity, environ.get("WANDB_ENTITY"))
     if len(above) > 2 or not _NAME.fullmatch(bare):
@@ -61,6 +61,18 @@ def complete_run_id(
         if not _NAME.fullmatch(value):
             raise RunIdError("the name of a W&B entity or project", repr(value[:80]), "correct it")
     return RunId(found_entity, found_project, bare)
+
+
+def told_run_id(
+    run_id: str, *, entity: object = None, project: object = None
+) -> tuple[str | None, str | None, str]:
+    """Entity, project and bare id, as an id and what stands beside it tell them; `None` where they do not."""
+    *above, bare = _parts(run_id)
+    return _first(above[-2:-1], entity), _first(above[-1:], project), bare
+
+
+def _parts(run_id: str) -> list[str]:
+    return run_id.strip().strip("/").split("/")
 
 
 def is_told(value: object) -> TypeGuard[str]:

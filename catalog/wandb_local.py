@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from catalog.documents import DocumentError, read_document
 from catalog.run_records import LOCAL, RunRecord, plain_config, plain_summary
-from catalog.wandb_log import RunLog, read_run_log
+from catalog.wandb_log import RunLog, read_run_log, read_run_place
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
@@ -96,6 +96,15 @@ def match_local_run(runs: Iterable[LocalRun], *, run_id: str | None, experiment_
         (run for run in known if run.run_id == run_id), key=lambda run: (run.started_at, run.folder)
     )
     return replace(starts[-1], earlier=tuple(starts[:-1])) if starts else None
+
+
+def is_of_another(run: LocalRun, entity: str | None, project: str | None) -> bool:
+    """Whether a run's own log tells another entity or project than is asked for; `None` asks for any."""
+    try:
+        own = read_run_place(run.log_path)
+    except OSError:
+        return False
+    return any(asked and told and asked != told for asked, told in zip((entity, project), own, strict=True))
 
 
 def read_local_run(run: LocalRun, *, with_history: bool = False, absent: Container[str] = ()) -> RunRecord:

@@ -33,7 +33,7 @@ _UNWRITTEN: Final = (0, 0, 0)
 
 # Field numbers of wandb_internal.proto: of Record, of RunRecord, and of the items in all of them.
 _HISTORY, _SUMMARY, _CONFIG, _RUN = 2, 3, 5, 17
-_RUN_CONFIG, _RUN_SUMMARY = 4, 5
+_RUN_ENTITY, _RUN_PROJECT, _RUN_CONFIG, _RUN_SUMMARY = 2, 3, 4, 5
 _UPDATE, _REMOVE = 1, 2
 _KEY, _NESTED_KEY, _VALUE_JSON = 1, 2, 16
 
@@ -103,13 +103,27 @@ def read_run_log(path: str) -> RunLog:
     return log
 
 
-def _read(path: str) -> bytes:
-    """The file's bytes, `MAX_LOG_BYTES + 1` of them at most; none where it is no regular file."""
+def read_run_place(path: str) -> tuple[str, str]:
+    """The run's entity and project, as the log's first block tells them; empty where it does not.
+
+    Raises `OSError`.
+    """
+    try:
+        for record in _records(_read(path, _BLOCK_BYTES)):
+            for run in map(_parse, _parse(record).get(_RUN, ())):
+                return _text(run, _RUN_ENTITY), _text(run, _RUN_PROJECT)
+    except ValueError:
+        pass
+    return "", ""
+
+
+def _read(path: str, most_bytes: int = MAX_LOG_BYTES + 1) -> bytes:
+    """The file's first bytes; none where it is no regular file."""
     # Without O_NONBLOCK a pipe would block for ever.
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             return b""
-        return stream.read(MAX_LOG_BYTES + 1)
+        return stream.read(most_bytes)
 
 
 def _records(data: bytes) -> Iterator[bytes]:
@@ -191,6 +205,11 @@ def _parse(data: bytes) -> Message:
     if position != len(data):
         raise ValueError("a message that is cut short")
     return message
+
+
+def _text(message: Message, number: int) -> str:
+    """The last text of a field. Raises `UnicodeDecodeError`, which is a `ValueError`."""
+    return message.get(number, [b""])[-1].decode()
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:

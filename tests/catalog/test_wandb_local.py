@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from catalog.builder import CheckpointCatalogBuilder
-from catalog.wandb_local import LocalRun, find_local_runs, match_local_run, read_local_run, wandb_folders
+from catalog.wandb_local import (
+    LocalRun,
+    find_local_runs,
+    is_of_another,
+    match_local_run,
+    read_local_run,
+    wandb_folders,
+)
 from tests.catalog.trees import SIDECAR, changed, without, write
 from tests.wandb_clients import without_wandb
 
@@ -91,6 +98,30 @@ def test_a_catalog_without_a_key_tells_each_checkpoint_its_own_values_of_that_ru
         (0.1, "wandb-history", "dbnet"),
         (0.2, "wandb-history", "dbnet"),
     ]
+
+
+def test_a_run_of_another_project_is_told_apart_by_its_own_log(offline: Path, tmp_path: Path) -> None:
+    run = match_local_run(find_local_runs(wandb_folders(str(offline))), run_id="done0001", experiment_name="")
+    assert run is not None
+    assert is_of_another(run, None, "other")
+    assert not is_of_another(run, "team", "ocr"), "offline, the client knows of no entity"
+    assert not is_of_another(run, None, None)
+    nowhere = LocalRun("done0001", str(tmp_path), dt.datetime(2025, 1, 31), is_offline=False)  # noqa: DTZ001 - wall clock
+    assert not is_of_another(nowhere, "team", "ocr")
+
+
+@pytest.mark.parametrize(("run_id", "told"), [("team/ocr/done0001", 0.2), ("team/other/done0001", None)])
+def test_a_local_run_answers_for_its_own_project_alone(
+    run_id: str, told: float | None, offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WANDB_DIR", str(offline))
+    folder = tmp_path / "outputs" / "one" / "checkpoints"
+    sidecar = changed(without(SIDECAR, "metrics"), training__epoch=2, training__global_step=21)
+    write(folder / "best.ckpt", b"x")
+    write(folder / "best.metadata.yaml", sidecar | {"wandb_run_id": run_id})
+    catalog = CheckpointCatalogBuilder(tmp_path / "outputs", use_cache=False).build_catalog()
+    assert [entry.hmean for entry in catalog] == [told]
 
 
 def test_the_time_in_the_folders_name_is_when_the_run_was_started(offline: Path) -> None:
