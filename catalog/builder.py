@@ -7,7 +7,6 @@ import logging
 import os
 import stat
 import time
-from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from catalog.keys import key_of
 from catalog.layout import DEFAULT_CONFIG_FILENAMES, check_config_filenames
 from catalog.outline import Outline, sorted_once, told_by
 from catalog.records import CheckpointCatalog, Problem
+from catalog.revision import in_order, revision_of
 from catalog.scan import Scanner, Tree
 from catalog.store import CatalogCache, global_cache
 
@@ -97,9 +97,9 @@ class CheckpointCatalogBuilder:
             return None
         nothing = Memory()
         tree = self._scan(nothing, Changes(0))
-        unknown = recall(nothing, Dependents({}), tree, Changes(0)).unknown
-        fresh, _ = self._read(tree, unknown, is_remembering=False)
-        entries, skipped, problems = told_by(in_order({}, fresh, {}))
+        recalled = recall(nothing, Dependents({}), tree, Changes(0))
+        fresh, _ = self._read(tree, recalled.unknown, is_remembering=False)
+        entries, skipped, problems = told_by(in_order(recalled, fresh))
         outline = Outline(entries=entries, skipped=skipped, problems=problems)
         return _assemble(self.outputs_dir, outline, tree.unreadable, begun_ns)
 
@@ -120,10 +120,12 @@ class CheckpointCatalogBuilder:
         tree = self._scan(memory, changed, cache.identity)
         recalled = recall(memory, known.dependents, tree, changed)
         fresh, signatures = self._read(tree, recalled.unknown, is_remembering=True)
-        answers = in_order(recalled.believed, fresh, memory.answers)
+        answers = in_order(recalled, fresh)
         learnt = remember(tree, recalled, fresh, answers, signatures, memory, taken_ns)
         if learnt is not memory:
-            outline = cache.save(key, learnt).outline
+            looked_at = signatures.keys()
+            revision = revision_of(memory, learnt, recalled, fresh, looked_at, tree.listed, changed)
+            outline = cache.save(key, learnt, revision).outline
         return _assemble(self.outputs_dir, outline, tree.unreadable, begun_ns)
 
     def _scan(
@@ -180,36 +182,6 @@ def _is_there(outputs_dir: Path) -> bool:
     if not stat.S_ISDIR(mode):
         raise NotADirectoryError(errno.ENOTDIR, "expected a directory, found a file", str(outputs_dir))
     return True
-
-
-def in_order(
-    believed: Mapping[str, Answer], fresh: Mapping[str, Answer], earlier: Mapping[str, Answer]
-) -> dict[str, Answer]:
-    """All answers by path in the contract's total order; those without an entry come last, by path.
-
-    The believed ones stand in that order already, as `earlier` all did: fresh ones that keep their places
-    among them take those, a few others find theirs.
-    """
-    if len(believed) + len(fresh) == len(earlier) and all(
-        path in earlier and _position((path, earlier[path])) == _position((path, answer))
-        for path, answer in fresh.items()
-    ):
-        return {**earlier, **fresh}
-    items = list(believed.items())
-    if len(fresh) * 16 > len(items):
-        return dict(sorted((*items, *fresh.items()), key=_position))
-    for item in fresh.items():
-        insort(items, item, key=_position)
-    return dict(items)
-
-
-def _position(item: tuple[str, Answer]) -> tuple[bool, str, str, int, str, str]:
-    path, answer = item
-    entry = answer.entry
-    if entry is None:
-        return (True, "", "", 0, "", path)
-    name = path.rpartition("/")[2]
-    return (False, entry.architecture, entry.backbone, entry.epochs, name, path)
 
 
 def _refused(path: Path, error: OSError) -> Problem:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from operator import ne
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from catalog.filesystem import FileSystem, Signature
@@ -23,12 +23,13 @@ _PIECE = 512
 class Changes:
     """The folders that must be listed again, and the files whose answers do not hold; paths as in the memory.
 
-    What nothing vouches for counts as changed. `is_expired`: some answer's time was over at `now_ns`.
+    The files come with the places of their signatures in the outline. What nothing vouches for counts as
+    changed. `is_expired`: some answer's time was over at `now_ns`.
     """
 
     now_ns: int
     folders: AbstractSet[str] = frozenset()
-    files: AbstractSet[str] = frozenset()
+    files: Mapping[str, int] = field(default_factory=dict)
     is_expired: bool = False
 
     def __bool__(self) -> bool:
@@ -54,7 +55,7 @@ def changes(outline: Outline, root: str, files: FileSystem) -> Changes:
     return Changes(
         now_ns,
         relinked.union(folders[place] for place in places if place < count),
-        {dependencies[place - count] for place in places if place >= count},
+        {dependencies[place - count]: place for place in places if place >= count},
         is_expired,
     )
 

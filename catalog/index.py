@@ -21,7 +21,7 @@ from catalog.records import Answer, Kind
 from catalog.scan import Folder, Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from collections.abc import Set as AbstractSet
 
     from catalog.changes import Changes
@@ -48,15 +48,22 @@ Unknown = tuple[Folder, str, Kind]
 
 @dataclass(slots=True)
 class Recall:
-    """What of a memory still holds: the believed answers, in its order, and the checkpoints to be read.
+    """What of a memory's answers still holds: all but the `doubted`; and the checkpoints to be read.
 
-    `doubted` are its other answers, `changed_files` those that did not hold.
+    `changed_files` are those that did not hold.
     """
 
-    believed: dict[str, Answer] = field(default_factory=dict)
-    unknown: list[Unknown] = field(default_factory=list)
-    changed_files: AbstractSet[str] = frozenset()
+    answers: Mapping[str, Answer] = field(default_factory=dict)
     doubted: AbstractSet[str] = frozenset()
+    unknown: list[Unknown] = field(default_factory=list)
+    changed_files: Collection[str] = frozenset()
+
+    def believed(self) -> dict[str, Answer]:
+        """The answers that hold, in the memory's order."""
+        believed = dict(self.answers)
+        for path in self.doubted:
+            del believed[path]
+        return believed
 
 
 def recall(memory: Memory, dependents: Dependents, tree: Tree, changes: Changes) -> Recall:
@@ -71,18 +78,15 @@ def recall(memory: Memory, dependents: Dependents, tree: Tree, changes: Changes)
         doubted |= {path for path, expires_ns in expiring if expires_ns is not None and expires_ns <= now_ns}
     renamed = _renamed(memory, tree)
     doubted |= _moved_among(memory, tree, renamed) if renamed else _moved_where_listed(memory, tree)
-    believed = answers.copy()
-    for path in doubted:
-        del believed[path]
     # Where no folder came or went, only what was listed anew can hold a checkpoint that nobody knows.
     looked_into = tree.folders if renamed else sorted({*tree.listed, *map(_folder_of, doubted)})
     unknown = [
         (folder, name, kind)
         for folder in map(tree.folders.__getitem__, looked_into)
         for name, kind in folder.checkpoints.items()
-        if folder.below(name) not in believed
+        if (path := folder.below(name)) in doubted or path not in answers
     ]
-    return Recall(believed, unknown, changed, doubted)
+    return Recall(answers, doubted, unknown, changed)
 
 
 def _renamed(memory: Memory, tree: Tree) -> set[str]:
@@ -156,7 +160,7 @@ def remember(
         and len(answers) == len(earlier.answers)
         and _stands_in(earlier.answers, fresh)
         and _stands_in(earlier.dependencies, vouched)
-        and tree.folders == earlier.folders
+        and (tree.folders is earlier.folders or tree.folders == earlier.folders)
     )
     if is_nothing_new:
         return earlier
@@ -179,10 +183,11 @@ def _no_longer_wanted(
     for path in recalled.doubted:
         paths.update(earlier.answers[path].dependencies)
     paths.difference_update(signatures)
-    for remembered in (fresh, recalled.believed):
-        if paths:
-            for one in remembered.values():
-                paths.difference_update(one.dependencies)
+    for one in fresh.values():
+        paths.difference_update(one.dependencies)
+    if paths:
+        for one in recalled.believed().values():
+            paths.difference_update(one.dependencies)
     return paths
 
 
@@ -200,7 +205,7 @@ def _overtaken(recalled: Recall, signatures: Mapping[str, Signature | None], ear
         return changed
     return {
         path
-        for one in recalled.believed.values()
+        for one in recalled.believed().values()
         if not changed.isdisjoint(one.dependencies)
         for path in changed.intersection(one.dependencies)
     }

@@ -5,8 +5,9 @@ All that a build needs where nothing has changed. What is needed to find out mor
 
 from __future__ import annotations
 
-from itertools import chain, compress
-from operator import attrgetter, is_not
+from bisect import bisect_left
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,14 +20,12 @@ if TYPE_CHECKING:
 
     from catalog.index import Memory
     from catalog.records import Answer
+    from catalog.revision import Revision
 
 
 _signature_of = attrgetter("signature")
 _entry_of, _skipped_of = attrgetter("entry"), attrgetter("skipped")
 _problems_of, _expires_ns_of = attrgetter("problems"), attrgetter("expires_ns")
-
-Changed = tuple[int, "Answer", "Answer"]
-"""The place of an answer among all, what it was and what it is."""
 
 _FEW = 16
 """Up to so many changed entries are put in their places; what tells more is outlined anew."""
@@ -66,31 +65,34 @@ def outline_of(memory: Memory) -> Outline:
     )
 
 
-def outline_after(outline: Outline, after: Memory, changed: Sequence[Changed]) -> Outline:
-    """`outline_of(after)`, made from the outline of the memory before it where that is faster.
-
-    `changed` are the answers in which both differ. Where these are few, and no path came or went, only
-    signatures, links and these entries are new.
-    """
-    is_alike = list(after.folders) == outline.folders and list(after.dependencies) == outline.dependencies
-    if not is_alike or len(changed) > _FEW:
+def outline_after(outline: Outline, after: Memory, revision: Revision) -> Outline:
+    """`outline_of(after)`, made from the outline of the memory that was revised where that is faster."""
+    if len(revision.answers) > _FEW:
         return outline_of(after)
     entries = outline.entries.copy()
-    for place, old, new in changed:
+    for old, new in revision.answers:
         was, entry = _only_entry(old), _only_entry(new)
-        # Answers without an entry stand last, so that mostly an entry's place is that of its answer.
-        if was is None or entry is None or not place < len(entries) or entries[place] is not was:
+        place = None if was is None or entry is None else _place(entries, was)
+        if place is None or entry is None:
             return outline_of(after)
         entries[place] = entry
-    return msgspec.structs.replace(outline, signatures=_signatures(after), links=_links(after), entries=entries)
+    signatures = outline.signatures.copy()
+    for at, signature in revision.signatures.items():
+        signatures[at] = signature
+    is_linked_anew = any(old.links != new.links for old, new in revision.folders)
+    links = _links(after) if is_linked_anew else outline.links
+    return msgspec.structs.replace(outline, signatures=signatures, links=links, entries=entries)
 
 
-def changed_answers(before: Memory, after: Memory) -> list[Changed] | None:
-    """The answers that differ; `None` where the memories are about other checkpoints, or in another order."""
-    if list(before.answers) != list(after.answers):
-        return None
-    old, new = before.answers.values(), after.answers.values()
-    return list(compress(zip(range(len(new)), old, new, strict=True), map(is_not, old, new)))
+def _place(entries: Sequence[CheckpointCatalogEntry], entry: CheckpointCatalogEntry) -> int | None:
+    """Where this very entry stands in the catalog's order."""
+    first = bisect_left(entries, _order(entry), key=_order)
+    return next((place for place in range(first, len(entries)) if entries[place] is entry), None)
+
+
+def _order(entry: CheckpointCatalogEntry) -> tuple[str, str, int]:
+    """What comes first in the order of the catalog; names and paths decide among equals."""
+    return (entry.architecture, entry.backbone, entry.epochs)
 
 
 def _only_entry(answer: Answer) -> CheckpointCatalogEntry | None:

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 from catalog import snapshot
 from catalog.dependents import Dependents
 from catalog.index import Memory
-from catalog.outline import Outline, changed_answers, outline_after, outline_of
+from catalog.outline import Outline, outline_after, outline_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from catalog.keys import Key
+    from catalog.revision import Revision
 
 logger = logging.getLogger(__name__)
 
@@ -102,13 +103,12 @@ class Remembered:
             dependents = self._dependents = Dependents(self.memory.answers)
         return dependents
 
-    def followed_by(self, memory: Memory) -> Remembered:
+    def followed_by(self, memory: Memory, revision: Revision) -> Remembered:
         """The memory that a build made of this one; what both have in common is not found out again."""
-        changed = changed_answers(self.memory, memory)
-        if changed is None or not self._is_proven:
+        if not self._is_proven or revision.before is not self.memory:  # another thread has built meanwhile
             return remembered(memory)
-        kept = Remembered(outline_after(self.outline, memory, changed), lambda: memory, is_proven=True)
-        if all(old.dependencies == new.dependencies for _, old, new in changed):
+        kept = Remembered(outline_after(self.outline, memory, revision), lambda: memory, is_proven=True)
+        if all(old.dependencies == new.dependencies for old, new in revision.answers):
             kept._dependents = self._dependents
         return kept
 
@@ -153,9 +153,12 @@ class CatalogCache:
             known = self._memories[key] = _read(self.path(key), key) or remembered(Memory())
         return known
 
-    def save(self, key: Key, memory: Memory) -> Remembered:
-        """Remember in this process and, where the folder can be written, for others."""
-        kept = self._keep(key, memory)
+    def save(self, key: Key, memory: Memory, revision: Revision | None = None) -> Remembered:
+        """Remember in this process and, where the folder can be written, for others.
+
+        `revision` tells what is new in it since it was loaded, where little is.
+        """
+        kept = self._keep(key, memory, revision)
         try:
             data = snapshot.encode(key, memory, kept.outline)
             if len(data) <= MAX_INDEX_BYTES:
@@ -164,10 +167,11 @@ class CatalogCache:
             logger.debug("%s: not written (%s); only this process remembers", self.path(key), error)
         return kept
 
-    def _keep(self, key: Key, memory: Memory) -> Remembered:
+    def _keep(self, key: Key, memory: Memory, revision: Revision | None) -> Remembered:
         """Remember in this process."""
         known = self._memories.get(key)
-        kept = self._memories[key] = known.followed_by(memory) if known else remembered(memory)
+        kept = known.followed_by(memory, revision) if known and revision else remembered(memory)
+        self._memories[key] = kept
         return kept
 
     def clear(self) -> list[Path]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from catalog.info import CheckpointInfo
     from catalog.keys import Key
     from catalog.records import CheckpointCatalog
+    from catalog.revision import Revision
 
 Names = tuple[str, ...]
 
@@ -31,8 +32,8 @@ class _InProcess(CatalogCache):
     def load(self, key: Key) -> Remembered:
         return self._memories.get(key) or remembered(Memory())
 
-    def save(self, key: Key, memory: Memory) -> Remembered:
-        return self._keep(key, memory)
+    def save(self, key: Key, memory: Memory, revision: Revision | None = None) -> Remembered:
+        return self._keep(key, memory, revision)
 
 
 _IN_PROCESS = _InProcess()

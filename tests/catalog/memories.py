@@ -9,7 +9,9 @@ import msgspec
 
 from catalog.index import Memory
 from catalog.keys import key_of
+from catalog.outline import outline_of
 from catalog.records import Answer, CheckpointCatalogEntry, Kind, Provenance
+from catalog.revision import Revision
 from catalog.scan import Folder
 
 if TYPE_CHECKING:
@@ -59,3 +61,16 @@ def memory_of(*answers: Answer) -> Memory:
     dependencies: dict[str, Signature | None] = {}
     dependencies.update((path, SIGNATURE) for one in answers for path in one.dependencies)
     return Memory(folders, dependencies, {one.path: one for one in answers})
+
+
+def revised(before: Memory, after: Memory) -> Revision:
+    """What differs between two memories of the same paths, found by looking at everything."""
+    pairs = zip(before.answers.values(), after.answers.values(), strict=True)
+    folders = zip(before.folders.values(), after.folders.values(), strict=True)
+    signatures = zip(outline_of(before).signatures, outline_of(after).signatures, strict=True)
+    return Revision(
+        before,
+        tuple((old, new) for old, new in pairs if old is not new),
+        tuple((old, new) for old, new in folders if old != new),
+        {place: new for place, (old, new) in enumerate(signatures) if old != new},
+    )

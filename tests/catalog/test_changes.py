@@ -86,13 +86,13 @@ def test_nothing_changed_is_false() -> None:
 def test_changed_and_vanished_folders_and_files_are_told_apart(now: Signature | None) -> None:
     assert found(memory(), root_exp=now) == Changes(NOW_NS, folders={"exp"})
     assert found(memory(), root=now) == Changes(NOW_NS, folders={""})
-    assert found(memory(), **{"root_exp_a.yaml": now}) == Changes(NOW_NS, files={"exp/a.yaml"})
-    assert found(memory(), **{"_runs_config.yaml": now}) == Changes(NOW_NS, files={"/runs/config.yaml"})
+    assert found(memory(), **{"root_exp_a.yaml": now}) == Changes(NOW_NS, files={"exp/a.yaml": 2})
+    assert found(memory(), **{"_runs_config.yaml": now}) == Changes(NOW_NS, files={"/runs/config.yaml": 3})
 
 
 def test_what_had_not_settled_counts_as_changed() -> None:
     assert found(memory(folders={"": folder(""), "exp": folder("exp", None)})).folders == {"exp"}
-    assert found(memory(dependencies={"exp/a.yaml": None, "/runs/config.yaml": OLD})).files == {"exp/a.yaml"}
+    assert found(memory(dependencies={"exp/a.yaml": None, "/runs/config.yaml": OLD})).files == {"exp/a.yaml": 2}
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("file", set()), ("folder", {"exp"}), ("nothing", {"exp"})])

@@ -69,7 +69,7 @@ def recalled(*, memory: Memory = MEMORY, tree: Tree | None = None, files: FileSy
 
 
 def is_believed(found: Recall) -> bool:
-    return "exp/checkpoints/a.ckpt" in found.believed and not found.unknown
+    return "exp/checkpoints/a.ckpt" in found.believed() and not found.unknown
 
 
 def test_what_is_unchanged_is_believed() -> None:
@@ -107,14 +107,14 @@ def test_a_folder_that_vanished_around_a_checkpoint_is_a_change() -> None:
 
 def test_a_new_folder_elsewhere_is_read_and_leaves_the_answer_believed() -> None:
     found = recalled(tree=tree_of(*FOLDERS, folder("other", checkpoints=("b.ckpt",)), listed=("other",)))
-    assert "exp/checkpoints/a.ckpt" in found.believed
+    assert "exp/checkpoints/a.ckpt" in found.believed()
     assert [name for _, name, _ in found.unknown] == ["b.ckpt"]
 
 
 def test_a_checkpoint_that_became_a_folder_is_read_anew() -> None:
     own = msgspec.structs.replace(OWN, checkpoints={"a.ckpt": "folder"})
     found = recalled(tree=tree_of(folder(""), ABOVE, HYDRA, own, listed=("exp/checkpoints",)))
-    assert not found.believed
+    assert not found.believed()
 
 
 def test_a_folder_that_was_listed_again_and_holds_the_same_names_leaves_its_answers_believed() -> None:
@@ -124,11 +124,11 @@ def test_a_folder_that_was_listed_again_and_holds_the_same_names_leaves_its_answ
 def test_a_checkpoint_that_came_or_went_alone_is_noticed() -> None:
     both = msgspec.structs.replace(OWN, checkpoints={"a.ckpt": "file", "b.ckpt": "file"})
     came = recalled(tree=tree_of(folder(""), ABOVE, HYDRA, both, listed=("exp/checkpoints",)))
-    assert list(came.believed) == ["exp/checkpoints/a.ckpt"]
+    assert list(came.believed()) == ["exp/checkpoints/a.ckpt"]
     assert came.unknown == [(both, "b.ckpt", "file")]
     none = msgspec.structs.replace(OWN, checkpoints={})
     went = recalled(tree=tree_of(folder(""), ABOVE, HYDRA, none, listed=("exp/checkpoints",)))
-    assert (went.believed, went.unknown, went.doubted) == ({}, [], {"exp/checkpoints/a.ckpt"})
+    assert (went.believed(), went.unknown, went.doubted) == ({}, [], {"exp/checkpoints/a.ckpt"})
 
 
 @pytest.mark.parametrize(("expires_ns", "believed"), [(NOW_NS - 1, False), (NOW_NS, False), (NOW_NS + 1, True)])
@@ -142,11 +142,9 @@ def remembered(
     fresh: dict[str, Answer], signatures: dict[str, Signature], *believed: str, earlier: Memory = MEMORY
 ) -> Memory:
     """The memory after a build that believed some answers and read others."""
-    found = Recall(
-        {path: earlier.answers[path] for path in believed}, doubted=earlier.answers.keys() - set(believed)
-    )
+    found = Recall(earlier.answers, doubted=earlier.answers.keys() - set(believed))
     return remember(
-        tree_of(*FOLDERS), found, fresh, found.believed | fresh, signatures, earlier, taken_ns=NOW_NS
+        tree_of(*FOLDERS), found, fresh, found.believed() | fresh, signatures, earlier, taken_ns=NOW_NS
     )
 
 

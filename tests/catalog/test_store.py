@@ -17,6 +17,7 @@ from catalog.index import Memory
 from catalog.keys import Key, key_of
 from catalog.outline import Outline, outline_of
 from catalog.records import Answer, Problem, SkippedCheckpoint
+from catalog.revision import Revision
 from catalog.scan import Folder
 from catalog.store import (
     INDEX_DIR_VARIABLE,
@@ -27,7 +28,7 @@ from catalog.store import (
     global_cache,
     remembered,
 )
-from tests.catalog.memories import SIGNATURE, answer, entry_at, memory_of
+from tests.catalog.memories import SIGNATURE, answer, entry_at, memory_of, revised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,23 +121,32 @@ def test_what_follows_a_memory_is_kept_as_if_it_came_first() -> None:
     before = remembered(memory_of(first, second))
     assert before.dependents.on(["exp/a.yaml"]) == {"exp/a.ckpt"}
     scored = answer("a", score=0.5)
-    kept = before.followed_by(memory_of(scored, second))
-    assert (kept.memory, kept.outline) == (memory_of(scored, second), outline_of(memory_of(scored, second)))
+    after = memory_of(scored, second)
+    kept = before.followed_by(after, revised(before.memory, after))
+    assert (kept.memory, kept.outline) == (after, outline_of(after))
     assert kept.dependents is before.dependents
-    other = memory_of(msgspec.structs.replace(scored, dependencies=("exp/new.yaml",)), second)
-    moved = kept.followed_by(other)
+    other = memory_of(msgspec.structs.replace(scored, dependencies=("exp/a.yaml", "exp/b.yaml")), second)
+    moved = kept.followed_by(other, revised(after, other))
     assert (moved.memory, moved.outline) == (other, outline_of(other))
-    assert moved.dependents.on(["exp/new.yaml"]) == {"exp/a.ckpt"}
-    assert moved.dependents.on(["exp/a.yaml"]) == set()
+    assert moved.dependents.on(["exp/b.yaml"]) == {"exp/a.ckpt", "exp/b.ckpt"}
+    assert kept.dependents.on(["exp/b.yaml"]) == {"exp/b.ckpt"}
+
+
+def test_a_revision_of_what_another_thread_has_replaced_is_not_believed() -> None:
+    loaded = memory_of(answer("a"), answer("b"))
+    after = memory_of(answer("a", score=0.5), answer("b"))
+    replaced = remembered(memory_of(answer("a"), answer("b", score=0.25)))
+    kept = replaced.followed_by(after, revised(loaded, after))
+    assert (kept.memory, kept.outline) == (after, outline_of(after))
 
 
 def test_an_outline_that_a_file_told_is_not_handed_on() -> None:
     """One that speaks of entries which its memory does not hold must not outlive the first change."""
     ghost = outline_of(memory_of(answer("ghost")))
-    assert Remembered(ghost, Memory).followed_by(Memory()).outline == Outline()
-    memory = memory_of(answer("a"))
+    empty, memory = Memory(), memory_of(answer("a"))
+    assert Remembered(ghost, lambda: empty).followed_by(empty, Revision(empty)).outline == Outline()
     told = msgspec.structs.replace(outline_of(memory), entries=[*outline_of(memory).entries, *ghost.entries])
-    assert Remembered(told, lambda: memory).followed_by(memory).outline == outline_of(memory)
+    assert Remembered(told, lambda: memory).followed_by(memory, Revision(memory)).outline == outline_of(memory)
 
 
 def test_threads_that_read_one_memory_find_the_same(folder: Path, key: Key, tmp_path: Path) -> None:

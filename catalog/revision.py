@@ -1,0 +1,104 @@
+"""What a build changed of a memory, where that still speaks of the same paths in the same order.
+
+Mostly one sidecar in ten thousand is new: then all that was made of the memory is revised at a few places,
+and nobody looks through the rest to find out that it is as it was.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+
+    from catalog.changes import Changes
+    from catalog.filesystem import Signature
+    from catalog.index import Memory, Recall
+    from catalog.records import Answer
+    from catalog.scan import Folder
+
+
+class Revision(NamedTuple):
+    """What differs between two memories of the same paths: answers and folders as they were and as they are.
+
+    `before` is the first of the two, `signatures` are those that differ, by their places in its outline.
+    """
+
+    before: Memory
+    answers: tuple[tuple[Answer, Answer], ...] = ()
+    folders: tuple[tuple[Folder, Folder], ...] = ()
+    signatures: Mapping[int, Signature | None] = {}
+
+
+def in_order(recalled: Recall, fresh: Mapping[str, Answer]) -> dict[str, Answer]:
+    """All answers by path in the contract's total order; those without an entry come last, by path.
+
+    The believed ones stand in that order already: a few fresh ones find their places among them.
+    """
+    if keeps_places(recalled, fresh):
+        return {**recalled.answers, **fresh}
+    items = list(recalled.believed().items())
+    if len(fresh) * 16 > len(items):
+        return dict(sorted((*items, *fresh.items()), key=_position))
+    for item in fresh.items():
+        insort(items, item, key=_position)
+    return dict(items)
+
+
+def keeps_places(recalled: Recall, fresh: Mapping[str, Answer]) -> bool:
+    """Whether the fresh answers stand where those stood that were doubted, each where it stood before."""
+    earlier = recalled.answers
+    return len(fresh) == len(recalled.doubted) and all(
+        path in earlier and _position((path, earlier[path])) == _position((path, answer))
+        for path, answer in fresh.items()
+    )
+
+
+def _position(item: tuple[str, Answer]) -> tuple[bool, str, str, int, str, str]:
+    path, answer = item
+    entry = answer.entry
+    if entry is None:
+        return (True, "", "", 0, "", path)
+    name = path.rpartition("/")[2]
+    return (False, entry.architecture, entry.backbone, entry.epochs, name, path)
+
+
+def revision_of(
+    before: Memory,
+    after: Memory,
+    recalled: Recall,
+    fresh: Mapping[str, Answer],
+    looked_at: AbstractSet[str],
+    listed: AbstractSet[str],
+    changes: Changes,
+) -> Revision | None:
+    """What a build changed that read `fresh`, looked at some files, and listed some folders anew.
+
+    `None` where it speaks of other paths, or in another order.
+    """
+    is_alike = (
+        keeps_places(recalled, fresh)
+        and len(after.dependencies) == len(before.dependencies)
+        and looked_at <= before.dependencies.keys()
+        and (after.folders is before.folders or list(after.folders) == list(before.folders))
+    )
+    if not is_alike:
+        return None
+    signatures: dict[int, Signature | None] = {}
+    for path in looked_at:
+        if before.dependencies[path] != after.dependencies[path]:
+            place = changes.files.get(path)
+            if place is None:  # it changed after it had been looked at for the changes
+                return None
+            signatures[place] = after.dependencies[path]
+    paths = list(before.folders) if listed else []
+    for path in listed:
+        signatures[paths.index(path)] = after.folders[path].signature
+    return Revision(
+        before,
+        tuple((before.answers[path], answer) for path, answer in fresh.items()),
+        tuple((before.folders[path], after.folders[path]) for path in listed),
+        signatures,
+    )
