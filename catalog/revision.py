@@ -7,10 +7,12 @@ and nobody looks through the rest to find out that it is as it was.
 from __future__ import annotations
 
 from bisect import insort
+from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
     from catalog.changes import Changes
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from catalog.index import Memory, Recall
     from catalog.records import Answer
     from catalog.scan import Folder
+
+
+_Item = tuple[str, "Answer"]
 
 
 class Revision(NamedTuple):
@@ -41,7 +46,7 @@ def in_order(recalled: Recall, fresh: Mapping[str, Answer]) -> dict[str, Answer]
         return {**recalled.answers, **fresh}
     items = list(recalled.believed().items())
     if len(fresh) * 16 > len(items):
-        return dict(sorted((*items, *fresh.items()), key=_position))
+        return _sorted(chain(items, fresh.items()))
     for item in fresh.items():
         insort(items, item, key=_position)
     return dict(items)
@@ -56,13 +61,39 @@ def keeps_places(recalled: Recall, fresh: Mapping[str, Answer]) -> bool:
     )
 
 
-def _position(item: tuple[str, Answer]) -> tuple[bool, str, str, int, str, str]:
+def _sorted(items: Iterable[_Item]) -> dict[str, Answer]:
+    """All of them in order: by what many have in common first, so that only those few are compared by name."""
+    groups: dict[tuple[str, str, int], list[_Item]] = {}
+    without_entry: list[_Item] = []
+    for item in items:
+        entry = item[1].entry
+        if entry is None:
+            without_entry.append(item)
+            continue
+        common = (entry.architecture, entry.backbone, entry.epochs)
+        known = groups.get(common)
+        if known is None:
+            groups[common] = [item]
+        else:
+            known.append(item)
+    found: dict[str, Answer] = {}
+    for common in sorted(groups):
+        found.update(sorted(groups[common], key=_name_and_path))
+    found.update(sorted(without_entry, key=itemgetter(0)))
+    return found
+
+
+def _name_and_path(item: _Item) -> tuple[str, str]:
+    path = item[0]
+    return path.rpartition("/")[2], path
+
+
+def _position(item: _Item) -> tuple[bool, str, str, int, str, str]:
     path, answer = item
     entry = answer.entry
     if entry is None:
         return (True, "", "", 0, "", path)
-    name = path.rpartition("/")[2]
-    return (False, entry.architecture, entry.backbone, entry.epochs, name, path)
+    return (False, entry.architecture, entry.backbone, entry.epochs, *_name_and_path(item))
 
 
 def revision_of(
