@@ -75,6 +75,12 @@ class Reader:
             found = self.signatures[path] = self.files.signature(self.tree.absolute(path))
         return found
 
+    def sign(self, paths: Iterable[str]) -> frozenset[str]:
+        """Take the signatures of what is about to be read, where anything is remembered; tell the absent."""
+        if not self.is_remembering:
+            return frozenset()
+        return frozenset(path for path in paths if self.signature(path) == ABSENT)
+
     def absent(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of some paths where nothing stood when their signatures were taken.
 

@@ -11,7 +11,7 @@ from catalog.contract import WANDB_SOURCES, Source, accept_text
 from catalog.evidence import Document
 from catalog.records import Problem
 from catalog.run_ids import RunIdError, complete_run_id, is_told, told_run_id
-from catalog.run_records import EXPIRES_NS, run_documents
+from catalog.run_records import EXPIRES_NS, RunTeller
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,7 +64,7 @@ class RunAsker:
     _local: dict[str, tuple[LocalRun, ...]] = field(default_factory=dict)
     _sites: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _matches: dict[tuple[str, _Told | None], _Match] = field(default_factory=dict)
-    _local_records: dict[tuple[LocalRun, bool], RunRecord] = field(default_factory=dict)
+    _local_tellers: dict[tuple[LocalRun, bool], RunTeller] = field(default_factory=dict)
     _access: Access | None = None
     _asker: Asker | None = None
 
@@ -104,10 +104,10 @@ class RunAsker:
             self._ask(self._asker)
         fetched = self._asker.answer(self.deadline_s)
         delays: dict[str, int] = {}
-        for run_id, told in fetched.runs.items():
-            record = _with_chosen_callback(told)
+        for run_id, record in fetched.runs.items():
+            run = _teller(record)
             for evidence in self._remote[run_id]:
-                _fill(evidence, record)
+                _fill(evidence, run)
                 if record.expires_ns is not None:
                     delays[evidence.path] = record.expires_ns
         for failure in fetched.failures:
@@ -135,16 +135,16 @@ class RunAsker:
         if reference is None:
             return True
         try:
-            asking = self._remote.get(self._complete(reference), ())
+            asking = self._remote.get(self._complete(reference, evidence), ())
         except RunIdError:
             return True
         return any(map(_has_moment, asking))
 
     def _want_remote(self, evidence: Evidence, reference: _Reference) -> None:
-        access = self._find_access()
+        access = self._find_access(evidence)
         evidence.depend(access.settings_file)  # it may tell entity, project and address
         try:
-            run_id = self._complete(reference)
+            run_id = self._complete(reference, evidence)
         except RunIdError as error:
             _fail(evidence, reference.path, error.expected, error.found, error.remedy)
         else:
@@ -154,7 +154,7 @@ class RunAsker:
                 return
         evidence.depend(*access.files)
 
-    def _complete(self, reference: _Reference) -> RunId:
+    def _complete(self, reference: _Reference, evidence: Evidence) -> RunId:
         """A reference made whole, once for all checkpoints of a run. Raises `RunIdError`."""
         known = self._run_ids.get(reference)
         if known is None:
@@ -162,7 +162,7 @@ class RunAsker:
                 reference.run_id,
                 entity=reference.entity,
                 project=reference.project,
-                environ=self._find_access().environ,
+                environ=self._find_access(evidence).environ,
             )
         return known
 
@@ -210,11 +210,11 @@ class RunAsker:
         evidence.depend(*run.files)
         # Not the folder alone: another experiment may know of other starts of the same run.
         key = (run, _has_moment(evidence))
-        if key not in self._local_records:
+        if key not in self._local_tellers:
             absent = evidence.reader.absent(run.files)
             told = read_local_run(run, with_history=key[1], absent=absent)
-            self._local_records[key] = _with_chosen_callback(told)
-        _fill(evidence, self._local_records[key])
+            self._local_tellers[key] = _teller(told)
+        _fill(evidence, self._local_tellers[key])
 
     def _lacks_something(self, run: LocalRun, merging: Merging) -> bool:
         """Whether a run's own folder, half written perhaps, left something for the server to tell.
@@ -224,7 +224,7 @@ class RunAsker:
         if merging.is_run_wanted:
             return True
         has_moment = _has_moment(merging.evidence)
-        if not has_moment or self._local_records[run, has_moment].is_history_whole:
+        if not has_moment or self._local_tellers[run, has_moment].record.is_history_whole:
             return False
         return merging.is_told_by(Source.WANDB_SUMMARY)
 
@@ -232,18 +232,18 @@ class RunAsker:
         """The run that a folder's name tells, where its server can be asked and need know of it."""
         if run.is_offline:
             return None
-        access = self._find_access()
+        access = self._find_access(evidence)
         if not access.can_ask:
             evidence.depend(*access.files)
             return None
         return _named(run.run_id, _logger(evidence), run.folder)
 
-    def _find_access(self) -> Access:
+    def _find_access(self, evidence: Evidence) -> Access:
         """How W&B can be asked, looked up once."""
-        from catalog.wandb_credentials import find_access
+        from catalog.wandb_credentials import access_files, find_access
 
         if self._access is None:
-            self._access = find_access(self.environ)
+            self._access = find_access(self.environ, evidence.reader.sign(access_files(self.environ)))
         return self._access
 
     def _places(self, evidence: Evidence, experiment: str) -> tuple[str, ...]:
@@ -313,9 +313,8 @@ def _has_moment(evidence: Evidence) -> bool:
     return evidence.moment() != (None, None)
 
 
-def _fill(evidence: Evidence, record: RunRecord) -> None:
-    epoch, global_step = evidence.moment()
-    history, summary, config = run_documents(record, epoch=epoch, global_step=global_step)
+def _fill(evidence: Evidence, run: RunTeller) -> None:
+    history, summary, config = run.about(*evidence.moment())
     told = {Source.WANDB_HISTORY: history, Source.WANDB_SUMMARY: summary, Source.WANDB_CONFIG: config}
     evidence.runs = {
         source: (*evidence.runs.get(source, ()), Document(evidence.path, content))
@@ -323,11 +322,12 @@ def _fill(evidence: Evidence, record: RunRecord) -> None:
     }
 
 
-def _with_chosen_callback(record: RunRecord) -> RunRecord:
-    """A run whose config has the callback that the contract chooses in place of all of them."""
+def _teller(record: RunRecord) -> RunTeller:
+    """What tells of a run, its config with the callback that the contract chooses in place of all of them."""
     from catalog.config import chosen_callback
 
-    return replace(record, config={**record.config, "callbacks": chosen_callback(record.config)})
+    callback = chosen_callback(record.config)
+    return RunTeller(replace(record, config={**record.config, "callbacks": callback}))
 
 
 def _fail(evidence: Evidence, path: str, expected: str, found: str, remedy: str) -> None:

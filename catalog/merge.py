@@ -45,7 +45,11 @@ class _Findings:
     problems: dict[tuple[Path, str], Problem] = field(default_factory=dict)
 
     def ask(self, row: Row) -> bool:
-        """Go through a row's places until one tells the field; whether a run was among those asked."""
+        """Go through a row's places until one tells the field; whether a run was among those asked.
+
+        `problems` are those of this row, from now on.
+        """
+        self.problems = {}
         is_run_asked = False
         for place in row.places:
             is_run_asked = is_run_asked or place.source in WANDB_SOURCES
@@ -139,12 +143,13 @@ def merge(evidence: Evidence) -> Answer:
 class Merging:
     """The table applied to one checkpoint, as far as its files tell it; its run may be heard later."""
 
-    __slots__ = ("_findings", "_rows_of_run", "evidence")
+    __slots__ = ("_findings", "_problems", "_rows_of_run", "evidence")
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
         self._findings = _Findings(evidence)
-        self._rows_of_run = [row for row in FIELDS if self._findings.ask(row)]
+        self._problems: dict[str, dict[tuple[Path, str], Problem]] = {}
+        self._rows_of_run = [row for row in FIELDS if self._ask(row)]
 
     @property
     def is_run_wanted(self) -> bool:
@@ -159,17 +164,22 @@ class Merging:
     def hear_run(self) -> None:
         """Ask again where the run may tell something by now: no other row's places come to it."""
         findings = self._findings
-        # What was unusable is perhaps not come to any more.
-        findings.problems = {key: one for key, one in findings.problems.items() if one.source != "wandb"}
         for row in self._rows_of_run:
-            findings.ask(row)
+            self._ask(row)
         findings.provenance = {
             row.field: findings.provenance[row.field] for row in FIELDS if row.field in findings.provenance
         }
 
+    def _ask(self, row: Row) -> bool:
+        is_run_asked = self._findings.ask(row)
+        # What was unusable before is perhaps not come to any more.
+        self._problems[row.field] = self._findings.problems
+        return is_run_asked
+
     def answer(self, *, expires_ns: int | None = None) -> Answer:
         """What becomes of the checkpoint; to be asked for once, in the end."""
         findings, evidence = self._findings, self.evidence
+        findings.problems = {key: one for row in FIELDS for key, one in self._problems[row.field].items()}
         if "created_timestamp" not in findings.told:
             findings.tell("created_timestamp", _modified(findings), Source.FILE)
         _ask_score(findings)

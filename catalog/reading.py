@@ -41,18 +41,22 @@ class Reading:
         self._files = files
         self._progress = progress
         self._wandb_deadline_s = wandb_deadline_s
+        self._fresh: dict[str, Answer] = {}
         self._wanting: list[Merging] = []
         self._asker: RunAsker | None = None
 
     @property
     def signatures(self) -> Mapping[str, Signature | None]:
         """What stood at each path that was looked at, before it was read; `None` where reading was refused."""
-        refused = self._reader.refused
-        return self._reader.signatures | dict.fromkeys(refused) if refused else self._reader.signatures
+        signatures, refused = self._reader.signatures, self._reader.refused
+        if self._asker is not None:  # it looked at more than answers depend on
+            wanted = {path for one in self._fresh.values() for path in one.dependencies}
+            signatures = {path: signature for path, signature in signatures.items() if path in wanted}
+        return signatures | dict.fromkeys(refused) if refused else signatures
 
     def answers(self, unknown: Sequence[Unknown]) -> dict[str, Answer]:
         """The answers for checkpoints, by their paths."""
-        fresh: dict[str, Answer] = {}
+        fresh = self._fresh
         reader, progress = self._reader, self._progress
         try:
             for done, (folder, name, kind) in enumerate(self._in_turn(unknown)):
@@ -64,7 +68,7 @@ class Reading:
             if progress is not None:
                 progress(len(unknown), len(unknown))
             if self._asker is not None:
-                fresh |= self._with_runs(self._asker)
+                fresh.update(self._with_runs(self._asker))
         finally:
             if self._asker is not None:
                 self._asker.give_up()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    _Numbered = tuple[int, Mapping[str, Any]]
 
 STEP_KEY: Final = "trainer/global_step"
 EPOCH_KEY: Final = "epoch"
@@ -60,9 +64,37 @@ class RunDocuments(NamedTuple):
     config: Mapping[str, Any]
 
 
-def run_documents(record: RunRecord, *, epoch: int | None, global_step: int | None) -> RunDocuments:
-    """The documents of a checkpoint that was saved in `epoch` (from 0) after `global_step` steps."""
-    return RunDocuments(history_at(record.history, epoch, global_step), record.summary, record.config)
+class RunTeller:
+    """Tells what a run says about each of its checkpoints, its history looked through once for all of them."""
+
+    def __init__(self, record: RunRecord) -> None:
+        self.record = record
+        self._by_epoch: dict[int | None, list[_Numbered]] = {}
+        self._by_step: dict[int, list[_Numbered]] = {}
+        self._with_step: set[int | None] = set()  # the epochs in which a step was logged
+        for numbered in enumerate(record.history):
+            row = numbered[1]
+            epoch, step = _whole(row.get(EPOCH_KEY)), _whole(row.get(STEP_KEY))
+            self._by_epoch.setdefault(epoch, []).append(numbered)
+            if step is not None:
+                self._by_step.setdefault(step, []).append(numbered)
+                self._with_step.add(epoch)
+
+    def about(self, epoch: int | None, global_step: int | None) -> RunDocuments:
+        """The documents of a checkpoint that was saved in `epoch` (from 0) after `global_step` steps."""
+        return RunDocuments(
+            history_at(self._rows(epoch, global_step), epoch, global_step),
+            self.record.summary,
+            self.record.config,
+        )
+
+    def _rows(self, epoch: int | None, global_step: int | None) -> list[Mapping[str, Any]]:
+        """The rows among which `history_at` finds what it finds among all of them, in their order."""
+        has_step = bool(self._with_step if epoch is None else self._with_step & {None, epoch})
+        if global_step is not None and has_step:
+            near = (self._by_step.get(step, []) for step in (global_step - 1, global_step))
+            return [row for _, row in sorted(chain(*near), key=itemgetter(0))]
+        return [row for _, row in self._by_epoch.get(epoch, [])] if epoch is not None else []
 
 
 def history_at(rows: Sequence[Mapping[str, Any]], epoch: int | None, global_step: int | None) -> dict[str, Any]:

@@ -104,7 +104,10 @@ def is_of_another(run: LocalRun, entity: str | None, project: str | None) -> boo
         own = read_run_place(run.log_path)
     except OSError:
         return False
-    return any(asked and told and asked != told for asked, told in zip((entity, project), own, strict=True))
+    return any(
+        asked and told and asked.strip().casefold() != told.strip().casefold()
+        for asked, told in zip((entity, project), own, strict=True)
+    )
 
 
 def read_local_run(run: LocalRun, *, with_history: bool = False, absent: Container[str] = ()) -> RunRecord:

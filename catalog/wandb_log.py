@@ -27,6 +27,8 @@ MAX_RECORDS: Final = 500_000
 
 _HEADER: Final = b":W&B\xe1\xbe\x00"
 _BLOCK_BYTES: Final = 32768
+_HEAD_BYTES: Final = 1 << 20
+"""Where the record of the run stands, its whole config with it."""
 _CHUNK_HEADER: Final = struct.Struct("<IHB")  # checksum, length, kind
 _FULL, _FIRST, _LAST = 1, 2, 4
 _UNWRITTEN: Final = (0, 0, 0)
@@ -104,12 +106,12 @@ def read_run_log(path: str) -> RunLog:
 
 
 def read_run_place(path: str) -> tuple[str, str]:
-    """The run's entity and project, as the log's first block tells them; empty where it does not.
+    """The run's entity and project, as the begin of its log tells them; empty where it does not.
 
     Raises `OSError`.
     """
     try:
-        for record in _records(_read(path, _BLOCK_BYTES)):
+        for record in _records(_read(path, _HEAD_BYTES)):
             for run in map(_parse, _parse(record).get(_RUN, ())):
                 return _text(run, _RUN_ENTITY), _text(run, _RUN_PROJECT)
     except ValueError:

@@ -157,12 +157,8 @@ class WorkerShelf:
         if worker is not None:
             if worker.is_usable(environ, key):
                 return worker
-            worker.close()
+            worker.close(in_a_hurry=True)
         return WorkerProcess(environ, key)
-
-    def warm(self, environ: Mapping[str, str], key: str = "") -> None:
-        """Have a worker at hand that loads the client meanwhile. Raises `OSError`."""
-        self.put(self.take(environ, key))
 
     def put(self, worker: WorkerProcess) -> None:
         """Keep a worker that has nothing left to answer."""

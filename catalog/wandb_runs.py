@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import re
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -18,13 +19,17 @@ from catalog.wandb_credentials import find_access
 from catalog.wandb_process import WorkerEndedError, WorkerShelf, shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from catalog.wandb_process import WorkerProcess
 
 logger = logging.getLogger(__name__)
 
 DEADLINE_S: Final = 10.0
+
+_METRICS: Final = frozenset().union(*METRIC_GROUPS)
+# A server may repeat what it was sent, and of an identity's token nothing here knows.
+_CREDENTIALS: Final = re.compile(r"\b(Basic|Bearer) [^\s'\"]+", re.IGNORECASE)
 
 _NETWORK_REMEDY: Final = "check the network and WANDB_BASE_URL, or build without W&B"
 _SETTINGS_REMEDY: Final = "correct WANDB_API_KEY, or whichever WANDB_ variable or setting is meant"
@@ -96,7 +101,7 @@ class Asker:
         """Let the client be loaded: there is something to ask, and not all of it is known yet."""
         if _is_installed():
             with contextlib.suppress(OSError):  # told when it is asked
-                self.workers.warm(self.environ, self.key)
+                self._worker = self.workers.take(self.environ, self.key)
 
     def ask(self, run_ids: Collection[RunId], *, with_history: Collection[RunId] = ()) -> None:
         """Send the question for `run_ids`, and for the logged metrics of those `with_history`."""
@@ -110,9 +115,13 @@ class Asker:
         if not _is_installed():
             self._collected.fail(wanted, "no package `wandb`", "install it: pip install 'ckpt-bench[wandb]'")
             return
-        with self._noting_its_end():
-            self._worker = self.workers.take(self.environ, self.key)
+        try:
+            if self._worker is None or not self._worker.is_usable(self.environ, self.key):
+                self._drop_worker()  # one that waited too long has ended by itself
+                self._worker = self.workers.take(self.environ, self.key)
             self._worker.send({**self._question, "metrics": METRIC_GROUPS})
+        except (OSError, WorkerEndedError) as error:
+            self._collected.end(error)
 
     def answer(self, deadline_s: float = DEADLINE_S) -> FetchedRuns:
         """What arrives within `deadline_s` seconds; nothing where nothing was asked."""
@@ -128,7 +137,11 @@ class Asker:
 
     def give_up(self) -> None:
         """Leave nobody asking whom nobody hears."""
-        worker, self._worker, self._question = self._worker, None, {}
+        self._question = {}
+        self._drop_worker()
+
+    def _drop_worker(self) -> None:
+        worker, self._worker = self._worker, None
         if worker is not None:
             worker.close(in_a_hurry=True)
 
@@ -136,27 +149,19 @@ class Asker:
         """Take what a worker answers before the time is up, and keep it if it came to the end of its answer."""
         is_at_its_end = False
         try:
-            with self._noting_its_end():
-                for answer in worker.answers(until_s):
-                    self._collected.take(answer)
-                is_at_its_end = True
+            for answer in worker.answers(until_s):
+                self._collected.take(answer)
+            is_at_its_end = True
         except TimeoutError:
             self._collected.is_late = True
+        except (OSError, WorkerEndedError) as error:
+            self._collected.end(error)
         finally:
             if is_at_its_end and self._collected.is_sound:
                 self._worker = None
                 self.workers.put(worker)
             else:
                 self.give_up()
-
-    @contextlib.contextmanager
-    def _noting_its_end(self) -> Iterator[None]:
-        try:
-            yield
-        except TimeoutError:
-            raise
-        except (OSError, WorkerEndedError) as error:
-            self._collected.ended = f"the process that asks W&B ended {error}".strip()
 
 
 @dataclass(slots=True)
@@ -186,9 +191,9 @@ class _Collected:
             if run_id not in self.runs:  # it said too much, and is a failure already
                 return
             self.histories.add(run_id)
-            self.runs[run_id] = replace(
-                self.runs[run_id], history=tuple(row for row in answer["rows"] if isinstance(row, dict))
-            )
+            rows = (row for row in answer["rows"] if isinstance(row, dict))
+            telling = tuple(row for row in rows if not _METRICS.isdisjoint(row))
+            self.runs[run_id] = replace(self.runs[run_id], history=telling)
         else:
             self.runs[run_id] = RunRecord(
                 state=answer["state"] if isinstance(answer["state"], str) else "unknown",
@@ -196,10 +201,15 @@ class _Collected:
                 summary=plain_summary(answer["summaryMetrics"]),
             )
 
+    def end(self, error: OSError | WorkerEndedError) -> None:
+        """Note that the process is no more, or never came to be."""
+        self.ended = f"the process that asks W&B ended {error}".strip()
+
     def fail(self, run_ids: Iterable[RunId], found: str, remedy: str) -> None:
         """Note what went wrong, in one line of bounded length."""
         for secret in self.secrets:
             found = found.replace(secret, "***")
+        found = _CREDENTIALS.sub(r"\1 ***", found)
         found = printable(" ".join(found.split())[:200])
         for run_id in run_ids:
             self.failures.setdefault(run_id, RunFailure(run_id=run_id, found=found, remedy=remedy))

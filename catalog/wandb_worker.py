@@ -27,7 +27,7 @@ from itertools import groupby
 from typing import IO, TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from wandb.apis.public import Api, Run, Runs
 
@@ -53,11 +53,10 @@ _CLIENT_TIMEOUT_S: Final = 3600
 
 
 class Conversation:
-    """Answers questions to one stream, and keeps the client from one question to the next."""
+    """Answers questions by `say`, and keeps the client from one question to the next."""
 
-    def __init__(self, answers: IO[str]) -> None:
-        self._answers = answers
-        self._lock = threading.Lock()
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say_line = say
         self._pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
         self._opened: Api | Exception | None = None
 
@@ -100,7 +99,8 @@ class Conversation:
         try:
             runs = api.runs(f"{entity}/{project}", {"name": {"$in": ids}}, per_page=len(ids), lazy=False)
             for page in _pages(runs):
-                new = [(wanted.pop(node["name"]), node) for node in page if node["name"] in wanted]
+                told = {node["name"]: node for node in page if node["name"] in wanted}
+                new = [(wanted.pop(run_id), node) for run_id, node in told.items()]
                 self._say(*(_told(name, node) for name, node in new))
                 remembered = [node for name, node in new if name in history]
                 for node, run in zip(remembered, _objects(runs, remembered), strict=True):
@@ -137,10 +137,8 @@ class Conversation:
         self._say({"failed": list(names), "status": status, "refused": is_refused, "found": found})
 
     def _say(self, *answers: Node) -> None:
-        lines = "".join(_line(answer) for answer in answers)
-        with self._lock:
-            self._answers.write(lines)
-            self._answers.flush()
+        for answer in answers:
+            self._say_line(_line(answer))
 
 
 def _opened() -> Api | Exception:
@@ -293,6 +291,35 @@ def _listen(given: IO[str], questions: queue.SimpleQueue[str], folder: str) -> N
     os._exit(0)
 
 
+class _Writer:
+    """Says lines to whoever asked, who may be busy: nothing here waits until they are taken."""
+
+    def __init__(self, answers: IO[str]) -> None:
+        self._answers = answers
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._unsaid = 0
+        threading.Thread(target=self._write, daemon=True).start()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was to be said has been taken."""
+        return self._unsaid == 0
+
+    def say(self, line: str) -> None:
+        """Have a line written behind those before it."""
+        with self._lock:
+            self._unsaid += 1
+        self._lines.put(line)
+
+    def _write(self) -> None:
+        while True:
+            self._answers.write(self._lines.get())
+            self._answers.flush()
+            with self._lock:
+                self._unsaid -= 1
+
+
 def _claim_streams() -> tuple[IO[str], IO[str]]:
     """Keep stdin and stdout for the conversation: neither the client nor its helper may use them."""
     given = os.fdopen(os.dup(0), encoding="utf-8")
@@ -321,13 +348,16 @@ def main(folder: str) -> None:
     given, answers = _claim_streams()
     questions: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(given, questions, folder), daemon=True).start()
-    conversation = Conversation(answers)
+    writer = _Writer(answers)
+    conversation = Conversation(writer.say)
     conversation.open()  # a process like this is started where there is something to ask
     while True:
         try:
             question = questions.get(timeout=IDLE_S)
         except queue.Empty:
-            os._exit(0)  # who gave the folder lives, and removes it
+            if writer.is_idle:
+                os._exit(0)  # who gave the folder lives, and removes it
+            continue
         conversation.answer(json.loads(question))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from catalog import checkpoint, cli, wandb_local, wandb_runs
@@ -140,6 +141,46 @@ def test_the_server_is_asked_as_soon_as_nothing_that_is_left_to_read_can_change_
     assert [entry.hmean for entry in place.build()] == [0.02, 0.02, 0.05, 0.05]
     assert steps == ["read", "read", "asked", "read", "read"]
     assert server.operations["Runs"] == server.operations["RunSampledHistory"] == 1
+
+
+def test_an_interruption_while_checkpoints_are_read_leaves_no_process(
+    place: Place, server: WandbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.fault = Fault.SILENT
+    asking: list[int] = []
+    plain = wandb_runs.Asker.warm
+
+    def warm(asker: wandb_runs.Asker) -> None:
+        plain(asker)
+        assert asker._worker is not None
+        asking.append(asker._worker.process_id)
+
+    monkeypatch.setattr(wandb_runs.Asker, "warm", warm)
+    for epoch in (2, 5):
+        place.add("one", epoch, wandb_run_id="team/ocr/abcd1234")
+
+    def interrupt(done: int, _: int) -> None:
+        if done and asking:
+            raise KeyboardInterrupt
+
+    collaborators = Collaborators(cache=place.cache, progress=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        CheckpointCatalogBuilder(place.root / "outputs", collaborators=collaborators).build_catalog()
+    assert not psutil.pid_exists(asking[0])
+
+
+def test_what_was_looked_at_only_to_ask_ahead_is_not_remembered(place: Place, server: WandbServer) -> None:
+    logger = {"wandb": {"id": "abcd1234", "entity": "team", "project": "ocr"}}
+    for experiment, metrics in (("one", {}), ("two", {"cleval_metrics": {"hmean": 0.5}})):
+        write(place.root / "outputs" / experiment / ".hydra" / "config.yaml", HYDRA | {"logger": logger})
+        for epoch in (2, 5):
+            content = saved({"epoch": epoch, "global_step": 10 * epoch, **metrics})
+            write(place.root / "outputs" / experiment / "checkpoints" / f"epoch={epoch}.ckpt", content)
+    place.build()
+    (remembered,) = place.cache._memories.values()
+    memory = remembered.memory
+    assert set(memory.dependencies) == {path for one in memory.answers.values() for path in one.dependencies}
+    assert server.operations["Runs"] == 1
 
 
 def test_a_checkpoint_that_may_name_another_run_is_waited_for(

@@ -317,16 +317,22 @@ told = st.one_of(st.none(), st.sampled_from([0.25, 0.5, 2.0, "NaN", "craft", 3])
 keys = st.sampled_from(["val/hmean", "test/hmean", "val/recall", "epoch", "model", "callbacks"])
 nested = {"model": {"architecture": "pan"}, "callbacks": {"monitor": "val/hmean", "mode": "max"}}
 documents = st.dictionaries(keys, told).map(lambda one: {key: nested.get(key, one[key]) for key in one})
-OWN: list[dict[str, Any]] = [{}, {"epoch": 1}, {"cleval_metrics": {"hmean": 0.1}}]
+OWN: list[dict[str, Any]] = [{}, {"epoch": 1}, {"epoch": "x"}, {"cleval_metrics": {"hmean": 0.1}}]
+CONFIGS = [
+    {},
+    {"trainer": {"max_epochs": "many"}},
+    {"trainer": {"max_epochs": 9}, "model": {"architecture": 3}},
+]
 heard = st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(WANDB_SOURCES), documents))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(sayings=st.lists(heard, max_size=3), own=st.sampled_from(OWN))
+@given(sayings=st.lists(heard, max_size=3), own=st.sampled_from(OWN), config=st.sampled_from(CONFIGS))
 def test_a_run_that_is_heard_bit_by_bit_tells_what_it_tells_at_once(
-    bench: Bench, sayings: list[dict[Source, dict[str, Any]]], own: dict[str, Any]
+    bench: Bench, sayings: list[dict[Source, dict[str, Any]]], own: dict[str, Any], config: dict[str, Any]
 ) -> None:
     bench.facts = Facts(own)
+    hydra(bench, config)
     evidence = bench.evidence()
     merging = Merging(evidence)
     for saying in sayings:
@@ -338,6 +344,5 @@ def test_a_run_that_is_heard_bit_by_bit_tells_what_it_tells_at_once(
     at_once = bench.evidence()
     at_once.runs = evidence.runs
     answer, plain = merging.answer(), merge(at_once)
-    assert (answer.entry, set(answer.problems)) == (plain.entry, set(plain.problems))
-    if plain.entry is not None:
-        assert repr(answer.entry) == repr(plain.entry), "the order of provenance too"
+    assert answer == plain
+    assert repr(answer) == repr(plain), "the order of provenance and problems too"

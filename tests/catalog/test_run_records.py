@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from catalog.run_records import (
     EXPIRES_NS,
     LOCAL,
     RunRecord,
+    RunTeller,
     history_at,
     plain_config,
     plain_summary,
-    run_documents,
 )
 
 
@@ -112,7 +115,7 @@ def test_a_summary_may_hold_what_is_no_number() -> None:
 
 def test_a_checkpoints_documents_stand_in_the_order_of_belief() -> None:
     record = RunRecord(config={"a": 1}, summary={"val/hmean": 0.9}, history=tuple(LIGHTNING))
-    documents = run_documents(record, epoch=0, global_step=4)
+    documents = RunTeller(record).about(0, 4)
     assert documents.history["val/hmean"] == 0.1
     assert documents[1:] == ({"val/hmean": 0.9}, {"a": 1})
 
@@ -130,3 +133,19 @@ def test_what_may_go_on_is_believed_for_a_minute(state: str) -> None:
 @pytest.mark.parametrize("state", ["crashed", "preempted"])
 def test_what_was_interrupted_may_go_on_and_is_believed_for_an_hour(state: str) -> None:
     assert RunRecord(state=state).expires_ns == 60 * EXPIRES_NS
+
+
+counts = st.none() | st.integers(0, 4) | st.sampled_from([1.0, 2.5, "2", True])
+rows_of_runs = st.lists(
+    st.fixed_dictionaries(
+        {}, optional={"epoch": counts, "trainer/global_step": counts, "val/hmean": counts, "test/hmean": counts}
+    )
+)
+
+
+@given(rows_of_runs, st.none() | st.integers(0, 4), st.none() | st.integers(0, 5))
+def test_a_history_that_was_looked_through_once_tells_what_the_whole_of_it_tells(
+    rows: list[dict[str, Any]], epoch: int | None, step: int | None
+) -> None:
+    record = RunRecord(history=tuple(rows))
+    assert RunTeller(record).about(epoch, step).history == history_at(rows, epoch, step)

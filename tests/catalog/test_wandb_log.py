@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from catalog import wandb_log
-from catalog.wandb_log import RunLog, read_run_log
+from catalog.wandb_log import RunLog, read_run_log, read_run_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,9 +46,10 @@ def summary(update: Mapping[str, Any], *removed: str) -> bytes:
     return told(3, b"".join(changes + [told(2, told(1, key)) for key in removed]))
 
 
-def run(config: Mapping[str, Any]) -> bytes:
+def run(config: Mapping[str, Any], entity: str = "", project: str = "") -> bytes:
     updates = b"".join(told(1, item(key, value)) for key, value in config.items())
-    return told(17, told(1, "abc123") + told(4, updates))
+    place = told(2, entity) + told(3, project)
+    return told(17, told(1, "abc123") + place + told(4, updates))
 
 
 def chunk(kind: int, data: bytes) -> bytes:
@@ -198,3 +199,19 @@ def test_a_pipe_or_a_device_in_the_place_of_a_log_holds_nothing_and_blocks_nobod
     (tmp_path / "device").symlink_to("/dev/zero")
     assert read_run_log(str(tmp_path / "pipe")) == RunLog(is_whole=False)
     assert read_run_log(str(tmp_path / "device")) == RunLog(is_whole=False)
+
+
+@pytest.mark.parametrize("characters", [0, 40_000, 400_000])
+def test_a_log_tells_the_place_of_its_run_however_long_the_config_is(tmp_path: Path, characters: int) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(log_of(told(21, ""), run({"text": "x" * characters}, "team", "ocr"), summary({"a": 1})))
+    assert read_run_place(str(path)) == ("team", "ocr")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"no log", log_of(), log_of(b"\x07"), log_of(told(17, told(2, b"\xff")))]
+)
+def test_a_log_that_tells_no_place_tells_none(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(data)
+    assert read_run_place(str(path)) == ("", "")

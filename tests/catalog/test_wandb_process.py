@@ -156,16 +156,6 @@ def test_the_shelf_replaces_a_worker_that_has_ended(worker: WorkerProcess) -> No
     other.close()
 
 
-def test_a_worker_that_is_warmed_is_the_one_that_is_handed_out() -> None:
-    shelf = WorkerShelf()
-    shelf.warm(ENVIRON)
-    warmed = shelf.take(ENVIRON)
-    shelf.put(warmed)
-    shelf.warm(ENVIRON)
-    assert shelf.take(ENVIRON) is warmed
-    warmed.close()
-
-
 def test_the_shelf_keeps_one_worker_and_ends_the_others(worker: WorkerProcess) -> None:
     shelf = WorkerShelf()
     other = WorkerProcess(ENVIRON)

@@ -14,7 +14,7 @@ import pytest
 from catalog.run_ids import RunId
 from catalog.run_records import history_at
 from catalog.wandb_process import WorkerProcess, WorkerShelf
-from catalog.wandb_runs import FetchedRuns, fetch_runs
+from catalog.wandb_runs import Asker, FetchedRuns, fetch_runs
 from catalog.wandb_worker import MAX_ANSWER_CHARACTERS
 from fixtures.runs import Run
 from fixtures.wandb_schema import Limits
@@ -291,6 +291,63 @@ def test_a_worker_is_not_asked_with_another_key_than_its_own(served: Served, tmp
         fetched = fetch_runs(OF_TEAM[:1], environ=environ, workers=workers)
         assert bool(fetched.runs) is is_right
     workers.clear()
+
+
+def test_all_that_was_asked_is_answered_while_nobody_listens(tmp_path: Path) -> None:
+    """Configs that fill the pipe many times do not keep the worker from asking for histories."""
+    runs = [
+        Run(entity="team", project="ocr", run_id=f"big{number}", config={"text": "x" * 50_000}, history=ROWS)
+        for number in range(10)
+    ]
+    ids = [RunId(run.entity, run.project, run.run_id) for run in runs]
+    workers = WorkerShelf()
+    with WandbServer(runs) as server:
+        environ = client_environ(server, tmp_path)
+        asker = Asker(environ, environ["WANDB_API_KEY"], workers=workers)
+        asker.ask(ids, with_history=ids)
+        given_up_s = time.monotonic() + 60
+        while server.operations["RunSampledHistory"] < len(ids):
+            assert time.monotonic() < given_up_s
+            time.sleep(0.02)
+        fetched = asker.answer()
+    workers.clear()
+    assert all(len(fetched.runs[one].history) == len(ROWS) for one in ids)
+
+
+def test_a_worker_that_was_warmed_is_the_one_that_is_asked_unless_it_has_ended(served: Served) -> None:
+    workers = WorkerShelf()
+    asker = Asker(served.environ, served.environ["WANDB_API_KEY"], workers=workers)
+    asker.warm()
+    served.server.operations.clear()
+    for is_ended in (False, True):
+        worker = asker._worker
+        if worker is not None and is_ended:
+            psutil.Process(worker.process_id).kill()
+            while worker.is_usable(served.environ, served.environ["WANDB_API_KEY"]):
+                time.sleep(0.01)
+        asker.ask(OF_TEAM[:1])
+        assert (asker._worker is worker) is not is_ended
+        assert set(asker.answer().runs) == set(OF_TEAM[:1])
+        asker.warm()
+    asker.give_up()
+    workers.clear()
+
+
+def test_who_gives_up_leaves_no_warmed_worker(served: Served) -> None:
+    asker = Asker(served.environ, served.environ["WANDB_API_KEY"], workers=WorkerShelf())
+    asker.warm()
+    worker = asker._worker
+    assert worker is not None
+    asker.give_up()
+    assert not psutil.pid_exists(worker.process_id)
+
+
+def test_a_second_question_before_the_first_answer_is_refused(served: Served) -> None:
+    asker = Asker(served.environ, served.environ["WANDB_API_KEY"], workers=served.workers)
+    asker.ask(OF_TEAM[:1])
+    with pytest.raises(RuntimeError, match="before the answer"):
+        asker.ask(OF_TEAM[1:2])
+    assert set(asker.answer().runs) == set(OF_TEAM[:1])
 
 
 class NoWorkers(WorkerShelf):
