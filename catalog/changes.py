@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 _PIECE = 512
+LONGEST_BELIEF_NS = 3_600_000_000_000
+"""No answer that expires is believed for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def changes(outline: Outline, root: str, files: FileSystem) -> Changes:
     paths += [path if path[:1] == os.sep else prefix + path for path in dependencies]
     found = files.signatures(paths)
     now_ns = files.now_ns()
-    is_expired = outline.expires_ns is not None and outline.expires_ns <= now_ns
+    is_expired = outline.expires_ns is not None and is_over(outline.expires_ns, now_ns)
     relinked = {
         path.rpartition("/")[0] for path, kind in outline.links.items() if files.kind(prefix + path) != kind
     }
@@ -58,6 +60,11 @@ def changes(outline: Outline, root: str, files: FileSystem) -> Changes:
         {dependencies[place - count]: place for place in places if place >= count},
         is_expired,
     )
+
+
+def is_over(expires_ns: int, now_ns: int) -> bool:
+    """Whether an answer's time is over, or was told by a clock that ran ahead."""
+    return not now_ns < expires_ns <= now_ns + LONGEST_BELIEF_NS
 
 
 def _differing(known: Sequence[Signature | None], found: Sequence[Signature]) -> list[int]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from catalog.changes import is_over
 from catalog.filesystem import Signature, is_settled
 from catalog.layout import folders_above, hydra_folders
 from catalog.records import Answer, Kind
@@ -75,7 +76,7 @@ def recall(memory: Memory, dependents: Dependents, tree: Tree, changes: Changes)
     doubted = dependents.on(changed) if changed else set()
     if changes.is_expired:
         expiring = ((path, known.expires_ns) for path, known in answers.items())
-        doubted |= {path for path, expires_ns in expiring if expires_ns is not None and expires_ns <= now_ns}
+        doubted |= {path for path, time_ns in expiring if time_ns is not None and is_over(time_ns, now_ns)}
     renamed = _renamed(memory, tree)
     doubted |= _moved_among(memory, tree, renamed) if renamed else _moved_where_listed(memory, tree)
     # Where no folder came or went, only what was listed anew can hold a checkpoint that nobody knows.
@@ -203,9 +204,4 @@ def _overtaken(recalled: Recall, signatures: Mapping[str, Signature | None], ear
     }
     if not changed:
         return changed
-    return {
-        path
-        for one in recalled.believed().values()
-        if not changed.isdisjoint(one.dependencies)
-        for path in changed.intersection(one.dependencies)
-    }
+    return {path for one in recalled.believed().values() for path in changed.intersection(one.dependencies)}

@@ -184,14 +184,14 @@ class Merging:
             findings.tell("created_timestamp", _modified(findings), Source.FILE)
         _ask_score(findings)
         path = Path(evidence.reader.tree.absolute(evidence.path))
-        entry = skipped = None
-        epochs = findings.told.get("epochs")
-        if epochs:
-            entry = _entry(findings, path)
-        else:
-            skipped = SkippedCheckpoint(path, "epochs is 0" if epochs == 0 else "no source tells its epochs")
         problems = tuple(findings.problems.values())
         dependencies = tuple(dict.fromkeys(evidence.dependencies))
+        epochs = findings.told.get("epochs")
+        entry = skipped = None
+        if not epochs:
+            skipped = SkippedCheckpoint(path, "epochs is 0" if epochs == 0 else "no source tells its epochs")
+        else:
+            entry = _entry(findings, path)
         return Answer(evidence.path, entry, skipped, problems, evidence.kind, dependencies, expires_ns)
 
 

@@ -79,8 +79,7 @@ def outline_after(outline: Outline, after: Memory, revision: Revision) -> Outlin
     signatures = outline.signatures.copy()
     for at, signature in revision.signatures.items():
         signatures[at] = signature
-    is_linked_anew = any(old.links != new.links for old, new in revision.folders)
-    links = _links(after) if is_linked_anew else outline.links
+    links = _links(after) if revision.is_relinked else outline.links
     return msgspec.structs.replace(outline, signatures=signatures, links=links, entries=entries)
 
 

@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from catalog.filesystem import Signature
     from catalog.index import Memory, Recall
     from catalog.records import Answer
-    from catalog.scan import Folder
 
 
 _Item = tuple[str, "Answer"]
 
 
 class Revision(NamedTuple):
-    """What differs between two memories of the same paths: answers and folders as they were and as they are.
+    """What differs between two memories of the same paths: answers as they were and as they are.
 
     `before` is the first of the two, `signatures` are those that differ, by their places in its outline.
+    `is_relinked`: so do links.
     """
 
     before: Memory
     answers: tuple[tuple[Answer, Answer], ...] = ()
-    folders: tuple[tuple[Folder, Folder], ...] = ()
     signatures: Mapping[int, Signature | None] = {}
+    is_relinked: bool = False
 
 
 def in_order(recalled: Recall, fresh: Mapping[str, Answer]) -> dict[str, Answer]:
@@ -124,12 +124,8 @@ def revision_of(
             if place is None:  # it changed after it had been looked at for the changes
                 return None
             signatures[place] = after.dependencies[path]
-    paths = list(before.folders) if listed else []
-    for path in listed:
-        signatures[paths.index(path)] = after.folders[path].signature
-    return Revision(
-        before,
-        tuple((before.answers[path], answer) for path, answer in fresh.items()),
-        tuple((before.folders[path], after.folders[path]) for path in listed),
-        signatures,
-    )
+    places = {path: place for place, path in enumerate(before.folders)} if listed else {}
+    signatures.update((places[path], after.folders[path].signature) for path in listed)
+    is_relinked = any(before.folders[path].links != after.folders[path].links for path in listed)
+    answers = tuple((before.answers[path], answer) for path, answer in fresh.items())
+    return Revision(before, answers, signatures, is_relinked)

@@ -8,6 +8,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from catalog.changes import LONGEST_BELIEF_NS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -29,7 +31,7 @@ _INTERRUPTED_STATES: Final = frozenset({"crashed", "preempted"})
 EXPIRES_NS: Final = 60_000_000_000
 """How long the answer of a run that had not finished, or could not be reached, is believed."""
 
-INTERRUPTED_EXPIRES_NS: Final = 60 * EXPIRES_NS
+INTERRUPTED_EXPIRES_NS: Final = LONGEST_BELIEF_NS
 """The same for a run that was interrupted: W&B calls *crashed* what it has not heard of for minutes."""
 
 

@@ -71,6 +71,6 @@ def revised(before: Memory, after: Memory) -> Revision:
     return Revision(
         before,
         tuple((old, new) for old, new in pairs if old is not new),
-        tuple((old, new) for old, new in folders if old != new),
         {place: new for place, (old, new) in enumerate(signatures) if old != new},
+        any(old.links != new.links for old, new in folders),
     )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from catalog.changes import changes
+from catalog.changes import LONGEST_BELIEF_NS, changes
 from catalog.dependents import Dependents
 from catalog.filesystem import SETTLING_NS, FileSystem, Signature
 from catalog.index import Memory, Recall, recall, remember
@@ -131,7 +131,16 @@ def test_a_checkpoint_that_came_or_went_alone_is_noticed() -> None:
     assert (went.believed(), went.unknown, went.doubted) == ({}, [], {"exp/checkpoints/a.ckpt"})
 
 
-@pytest.mark.parametrize(("expires_ns", "believed"), [(NOW_NS - 1, False), (NOW_NS, False), (NOW_NS + 1, True)])
+@pytest.mark.parametrize(
+    ("expires_ns", "believed"),
+    [
+        (NOW_NS - 1, False),
+        (NOW_NS, False),
+        (NOW_NS + 1, True),
+        (NOW_NS + LONGEST_BELIEF_NS, True),
+        (NOW_NS + LONGEST_BELIEF_NS + 1, False),  # by a clock that ran ahead
+    ],
+)
 def test_an_answer_is_believed_until_it_expires(expires_ns: int, believed: bool) -> None:
     answer = msgspec.structs.replace(ANSWERED, expires_ns=expires_ns)
     memory = msgspec.structs.replace(MEMORY, answers={"exp/checkpoints/a.ckpt": answer})
