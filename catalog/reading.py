@@ -49,7 +49,7 @@ class Reading:
     def signatures(self) -> Mapping[str, Signature | None]:
         """What stood at each path that was looked at, before it was read; `None` where reading was refused."""
         signatures, refused = self._reader.signatures, self._reader.refused
-        if self._asker is not None:  # it looked at more than answers depend on
+        if self._asker is not None and signatures:  # it looked at more than answers depend on
             wanted = {path for one in self._fresh.values() for path in one.dependencies}
             signatures = {path: signature for path, signature in signatures.items() if path in wanted}
         return signatures | dict.fromkeys(refused) if refused else signatures

@@ -67,7 +67,8 @@ def find_access(environ: Mapping[str, str] = os.environ, absent: Container[str] 
     # The one on Windows is read, and an answer depends on it, where the usual one is not there.
     while len(candidates) > 1 and candidates[0] not in absent and os.path.exists(candidates[0]):
         candidates.pop()
-    settings = {} if settings_file in absent else _settings(settings_file)
+    is_there = settings_file not in absent and os.path.exists(settings_file)
+    settings = _settings(settings_file) if is_there else {}
     below = {variable: settings[name] for name, variable in _SETTINGS.items() if name in settings}
     configured = {**below, **environ}
     key = environ.get("WANDB_API_KEY", "")

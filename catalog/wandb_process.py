@@ -32,6 +32,8 @@ _QUIET: Final = {
     "WANDB_SILENT": "true",
     # One more try: the helper waits 2 s before it, and doubles that before each further one.
     "WANDB__GRAPHQL_RETRY_MAX": "1",
+    # The helper only passes on what others compute: on further cores it would look for work in vain.
+    "GOMAXPROCS": "1",
     "PYTHONWARNINGS": "ignore",
 }
 
@@ -74,11 +76,14 @@ class WorkerProcess:
         """Its number in the system."""
         return self._process.pid
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs, and belongs to this very process."""
+        return self._owner == os.getpid() and self._process.poll() is None
+
     def is_usable(self, environ: Mapping[str, str], key: str = "") -> bool:
         """Whether it lives, belongs to this very process, and speaks for the same environment and key."""
-        if self._owner != os.getpid() or self._process.poll() is not None:
-            return False
-        return self.environ == dict(environ) and self._key == key
+        return self.is_alive and self._key == key and self.environ == dict(environ)
 
     def send(self, question: Mapping[str, Any]) -> None:
         """Put a question, and do not wait. Raises `WorkerEndedError`."""

@@ -95,11 +95,12 @@ class Asker:
     workers: WorkerShelf = shelf
     _question: Mapping[str, Sequence[RunId]] = field(default_factory=dict)
     _worker: WorkerProcess | None = None
+    _is_installed: bool | None = None
     _collected: _Collected = field(default_factory=lambda: _Collected(()))
 
     def warm(self) -> None:
         """Let the client be loaded: there is something to ask, and not all of it is known yet."""
-        if _is_installed():
+        if self._is_possible():
             with contextlib.suppress(OSError):  # told when it is asked
                 self._worker = self.workers.take(self.environ, self.key)
 
@@ -112,11 +113,11 @@ class Asker:
             return
         self._question = {"runs": list(wanted), "history": [one for one in with_history if one in wanted]}
         self._collected = _Collected(_secrets(self.key))
-        if not _is_installed():
+        if not self._is_possible():
             self._collected.fail(wanted, "no package `wandb`", "install it: pip install 'ckpt-bench[wandb]'")
             return
         try:
-            if self._worker is None or not self._worker.is_usable(self.environ, self.key):
+            if self._worker is None or not self._worker.is_alive:
                 self._drop_worker()  # one that waited too long has ended by itself
                 self._worker = self.workers.take(self.environ, self.key)
             self._worker.send({**self._question, "metrics": METRIC_GROUPS})
@@ -134,6 +135,11 @@ class Asker:
         collected.fail_others(question, deadline_s)
         _warn(collected, len(question["runs"]))
         return FetchedRuns(collected.runs, tuple(collected.failures.values()))
+
+    def _is_possible(self) -> bool:
+        if self._is_installed is None:
+            self._is_installed = _is_installed()
+        return self._is_installed
 
     def give_up(self) -> None:
         """Leave nobody asking whom nobody hears."""

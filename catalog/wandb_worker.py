@@ -56,7 +56,7 @@ class Conversation:
     """Answers questions by `say`, and keeps the client from one question to the next."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self._say_line = say
+        self._say_lines = say
         self._pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
         self._opened: Api | Exception | None = None
 
@@ -137,8 +137,7 @@ class Conversation:
         self._say({"failed": list(names), "status": status, "refused": is_refused, "found": found})
 
     def _say(self, *answers: Node) -> None:
-        for answer in answers:
-            self._say_line(_line(answer))
+        self._say_lines("".join(map(_line, answers)))
 
 
 def _opened() -> Api | Exception:
@@ -292,7 +291,7 @@ def _listen(given: IO[str], questions: queue.SimpleQueue[str], folder: str) -> N
 
 
 class _Writer:
-    """Says lines to whoever asked, who may be busy: nothing here waits until they are taken."""
+    """Says lines to whoever asked, who may be busy: nobody here waits until they are taken."""
 
     def __init__(self, answers: IO[str]) -> None:
         self._answers = answers
@@ -306,11 +305,11 @@ class _Writer:
         """Whether all that was to be said has been taken."""
         return self._unsaid == 0
 
-    def say(self, line: str) -> None:
-        """Have a line written behind those before it."""
+    def say(self, lines: str) -> None:
+        """Have lines written behind those before them."""
         with self._lock:
             self._unsaid += 1
-        self._lines.put(line)
+        self._lines.put(lines)
 
     def _write(self) -> None:
         while True:
