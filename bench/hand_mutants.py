@@ -90,7 +90,7 @@ HAND_MUTANTS: Final = (
     _one("ties ordered by path before file name", "revision", 'path.rpartition("/")[2], path', 'path, path.rpartition("/")[2]'),
     _one("order of epochs as texts", "revision", "entry.backbone, entry.epochs)\n", "entry.backbone, str(entry.epochs))\n"),
     _one("order ignores case", "revision", "common = (entry.architecture,", "common = (entry.architecture.lower(),"),
-    _one("NaN let through", "contract", "return number + 0.0 if math.isfinite(number) else UNUSABLE", "return number"),
+    _one("NaN let through", "contract", "return number if math.isfinite(number) else UNUSABLE", "return number"),
     _one("a share above 1 let through", "contract", "and not 0 <= number <= 1 else number", "and not 0 <= number else number"),
     _one("a bool is a number", "contract", "isinstance(value, bool) or not isinstance(value, int | float | str)", "not isinstance(value, int | float | str)"),
     _one("`unknown` is a text", "contract", "value == UNKNOWN or not value", "not value"),
@@ -136,6 +136,6 @@ HAND_MUTANTS: Final = (
     _one("short way: the score of a monitor without folders", "shortcut", 'told.monitor.rpartition("/")[2]', "told.monitor"),
     _one("short way: no config", "shortcut", "config_path = reader.config_path(folder, file_name)", "config_path = None"),
     _one("short way: no metadata", "shortcut", "has_metadata=True", "has_metadata=False"),
-    _one("short way: precision and recall exchanged", "shortcut", "precision=told.precision + 0.0,\n        recall=told.recall + 0.0", "precision=told.recall,\n        recall=told.precision"),
+    _one("short way: precision and recall exchanged", "shortcut", "precision=told.precision,\n        recall=told.recall", "precision=told.recall,\n        recall=told.precision"),
 )  # fmt: skip
 """At least twenty; a change whose text is no longer found is an error, so that none goes unnoticed."""

@@ -109,7 +109,7 @@ def accept_whole(value: object) -> object:
 
 
 def accept_number(value: object) -> object:
-    """A finite number as a float, 0 without a sign: an int, a float, a string that `float()` reads."""
+    """A finite number as a float: an int, a float, a string that `float()` reads."""
     if _is_silent(value):
         return SILENT
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -118,12 +118,12 @@ def accept_number(value: object) -> object:
         number = float(value)
     except (ValueError, OverflowError):
         return UNUSABLE
-    return number + 0.0 if math.isfinite(number) else UNUSABLE
+    return number if math.isfinite(number) else UNUSABLE
 
 
 def accept_share(value: object) -> object:
     """A number in [0, 1]."""
-    if type(value) is float and 0.0 < value <= 1.0:  # what nearly all are, told without further questions
+    if type(value) is float and 0.0 <= value <= 1.0:  # what nearly all are, told without further questions
         return value
     number = accept_number(value)
     return UNUSABLE if isinstance(number, float) and not 0 <= number <= 1 else number

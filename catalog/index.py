@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -42,6 +43,7 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 _Value = TypeVar("_Value")
+_numbers_of = attrgetter("hmean", "precision", "recall", "score")
 
 Unknown = tuple[Folder, str, Kind]
 """A checkpoint that must be read: its folder, its file name, and what it is."""
@@ -159,7 +161,7 @@ def remember(
     is_nothing_new = (
         not unwanted
         and len(answers) == len(earlier.answers)
-        and _stands_in(earlier.answers, fresh)
+        and all(path in earlier.answers and _is_same(earlier.answers[path], one) for path, one in fresh.items())
         and _stands_in(earlier.dependencies, vouched)
         and (tree.folders is earlier.folders or tree.folders == earlier.folders)
     )
@@ -169,6 +171,13 @@ def remember(
     for path in unwanted:
         dependencies.pop(path, None)
     return Memory(tree.folders, dependencies, answers)
+
+
+def _is_same(one: Answer, other: Answer) -> bool:
+    """Whether two answers are equal to the sign of 0, which `==` does not tell."""
+    return one == other and (
+        one.entry is None or repr(_numbers_of(one.entry)) == repr(_numbers_of(other.entry))
+    )
 
 
 def _stands_in(earlier: Mapping[str, _Value], some: Mapping[str, _Value]) -> bool:

@@ -73,9 +73,9 @@ def _entry(reader: Reader, path: str, told: Excerpt) -> CheckpointCatalogEntry |
         exp_name=told.exp_name,
         epochs=told.epoch,
         created_timestamp=created,
-        hmean=told.hmean + 0.0,  # as `accept_number`, which gives 0 no sign
-        precision=told.precision + 0.0,
-        recall=told.recall + 0.0,
+        hmean=told.hmean,
+        precision=told.precision,
+        recall=told.recall,
         monitor=told.monitor,
         monitor_mode=told.mode,  # type: ignore[arg-type]  # one of the two
         score=score,
@@ -90,11 +90,11 @@ def _score(told: Excerpt) -> float | None:
     if own is not None:
         if not math.isfinite(own):
             raise Unproven
-        return own + 0.0
+        return own
     metric, _ = SCORE_METRICS.get(told.monitor.rpartition("/")[2], (None, None))
     if metric is None:
         return None
     value = getattr(told, metric)
     if value is None or accept_loss(value) in (SILENT, UNUSABLE):
         raise Unproven
-    return float(value) + 0.0
+    return float(value)

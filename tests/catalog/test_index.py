@@ -14,6 +14,7 @@ from catalog.index import Memory, Recall, recall, remember
 from catalog.outline import outline_of
 from catalog.records import Answer
 from catalog.scan import Folder, Tree
+from tests.catalog.memories import answer, memory_of
 
 OLD: Signature = (1, 2, 3, 4, 5)
 NOW_NS = 100 * SETTLING_NS
@@ -187,3 +188,13 @@ def test_a_shared_file_that_changed_during_the_build_vouches_for_nobody() -> Non
 def test_a_build_that_learnt_nothing_new_leaves_the_memory_as_it_is() -> None:
     racy = msgspec.structs.replace(MEMORY, dependencies={SIDECAR: None})
     assert remembered({A: ANSWERED}, {SIDECAR: (1, 2, 3, NOW_NS, 5)}, earlier=racy) is racy
+
+
+def test_a_0_that_gets_a_sign_is_something_new() -> None:
+    before, after = (answer("a", score=zero) for zero in (0.0, -0.0))
+    memory = memory_of(before)
+    earlier = msgspec.structs.replace(memory, dependencies=dict.fromkeys(memory.dependencies))
+    found = Recall(earlier.answers, doubted={before.path})
+    fresh = {after.path: after}
+    learnt = remember(Tree("root", earlier.folders), found, fresh, fresh, {}, earlier, taken_ns=NOW_NS)
+    assert repr(learnt.answers[before.path]) == repr(after)

@@ -71,14 +71,6 @@ def taken(root: Path, content: dict[str, Any] | bytes, name: str = "a.ckpt") -> 
     return short
 
 
-@pytest.mark.parametrize("metric", ["hmean", "precision", "recall"])
-def test_a_0_has_no_sign_whichever_way_it_came(metric: str, tmp_path: Path) -> None:
-    changes = {f"metrics.{metric}": -0.0, "metrics.additional_metrics": {"val/hmean": -0.0}}
-    found = taken(tmp_path, document(**changes))
-    assert found is not None
-    assert "-0.0" not in repr(found)
-
-
 def score_of(root: Path, **changes: Any) -> object:
     found = taken(root, document(**changes))
     if found is None:
