@@ -126,7 +126,8 @@ class Reading:
         for merging in self._wanting:
             path = merging.evidence.path
             delay_ns = delays.get(path)
-            merging.hear_run()
+            if merging.evidence.runs:
+                merging.hear_run()
             fresh[path] = merging.answer(expires_ns=None if delay_ns is None else now_ns + delay_ns)
         return fresh
 
