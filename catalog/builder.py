@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import stat
+import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from catalog import collector
 from catalog.changes import Changes, changes
@@ -26,18 +28,16 @@ from catalog.scan import Scanner, Tree
 from catalog.store import CatalogCache, global_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    import logging
+    from collections.abc import Iterable, Mapping, Sequence
 
     from catalog.filesystem import Signature
     from catalog.index import Unknown
     from catalog.records import Answer
     from catalog.scan import Identity
 
-logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Collaborators:
+class Collaborators(msgspec.Struct, frozen=True):
     """What a builder works with, for those who put something else in its place.
 
     `files` stats and tells the time; `cache` remembers (`None`: the one that this process shares);
@@ -45,7 +45,7 @@ class Collaborators:
     asking W&B may take in all.
     """
 
-    files: FileSystem = field(default_factory=FileSystem)
+    files: FileSystem = FileSystem()
     cache: CatalogCache | None = None
     progress: Callable[[int, int], None] | None = None
     wandb_deadline_s: float = 10.0
@@ -87,7 +87,8 @@ class CheckpointCatalogBuilder:
         with collector.Paused():
             catalog = self._remembered(begun_ns) if self.use_cache else self._anew(begun_ns)
         if catalog is None:
-            logger.info("%s: no such directory, so the catalog is empty", self.outputs_dir)
+            if logger := _listener():
+                logger.info("%s: no such directory, so the catalog is empty", self.outputs_dir)
             return CheckpointCatalog(outputs_dir=self.outputs_dir, entries=[])
         _log(catalog)
         return catalog
@@ -211,9 +212,22 @@ def _assemble(
     )
 
 
+def _listener() -> logging.Logger | None:
+    """The logger, if anybody may hear information from it."""
+    # Whoever wants to has imported it, which takes longer than to answer from memory.
+    if "logging" not in sys.modules:
+        return None
+    import logging
+
+    logger = logging.getLogger(__name__)
+    # found faster, for the first time, than by `isEnabledFor`
+    return logger if logger.getEffectiveLevel() <= logging.INFO else None
+
+
 def _log(catalog: CheckpointCatalog) -> None:
     """One line: time, counts, and how many entries each source told something about."""
-    if logger.getEffectiveLevel() > logging.INFO:  # found faster, for the first time, than `isEnabledFor`
+    logger = _listener()
+    if logger is None:
         return
     told = Counter(source for entry in catalog.entries for source in set(entry.provenance.values()))
     logger.info(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from itertools import compress
 from operator import ne
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Sequence
 
     from catalog.filesystem import FileSystem, Signature
     from catalog.outline import Outline
@@ -21,8 +23,7 @@ LONGEST_BELIEF_NS = 3_600_000_000_000
 """No answer that expires is believed for longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(msgspec.Struct, frozen=True):
     """The folders that must be listed again, and the files whose answers do not hold; paths as in the memory.
 
     The files come with the places of their signatures in the outline. What nothing vouches for counts as
@@ -31,7 +32,7 @@ class Changes:
 
     now_ns: int
     folders: AbstractSet[str] = frozenset()
-    files: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, int] = {}
     is_expired: bool = False
 
     def __bool__(self) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from catalog import collector, listing
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
@@ -17,8 +16,7 @@ from catalog.selection import FIELDS, GROUPS, NUMERIC_FIELDS, Selection, Selecti
 from catalog.store import CatalogCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import NoReturn
+    from collections.abc import Callable, Mapping, Sequence
 
     from catalog.records import CheckpointCatalog, CheckpointCatalogEntry
     from catalog.validator import ValidationReport
@@ -31,26 +29,11 @@ class UsageError(Exception):
     """A call that cannot be carried out; its text names the remedy."""
 
 
-def run() -> NoReturn:
-    """Run the command of this process's command line and end the process."""
-    code = main()
-    if "catalog.wandb_process" in sys.modules:
-        sys.exit(code)  # it has a process of its own to end
-    # Nothing is left to do but to free every record one by one, which takes as long as reading them did.
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        pass
-    except OSError as error:
-        code = USAGE
-        print(f"ckpt-catalog: standard output: {error.strerror}", file=sys.stderr)
-    os._exit(code)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 faults found or nothing matched, 2 the call was wrong."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
+    if options.verbose:
+        _tell_everything()
     try:
         command: Callable[[argparse.Namespace], int] = options.command
         with collector.Paused():
@@ -64,11 +47,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
 
 
+def _tell_everything() -> None:
+    import logging  # warnings are told without a word from here
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+
+
 class _Command(argparse.ArgumentParser):
-    """A parser of one command, which refuses what it does not know: its own usage tells what there is."""
+    """A parser of one command, which refuses what it does not know: its own usage tells what there is.
+
+    `fill` adds its arguments when they are needed: those of the other commands are not.
+    """
+
+    def __init__(self, *, fill: Callable[[argparse.ArgumentParser], None], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._fill = fill
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # as inherited
         """Parse a command's arguments, all of them."""
+        self._fill(self)
         found, left = super().parse_known_args(args, namespace)
         if left:
             self.error(
@@ -82,46 +79,16 @@ def _parser() -> argparse.ArgumentParser:
         prog="ckpt-catalog", description="List the checkpoints of Hydra and Lightning trees."
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="tell what was read, and how long it took")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Command)
-    _add_list(_tree_command(commands, "list", _list, "list the checkpoints of a tree"))
-    show = _tree_command(commands, "show", _show, "tell every field of one checkpoint, with its source")
-    show.add_argument("checkpoint", help="its path, below the outputs directory or in full; the end is enough")
-    _tree_command(commands, "coverage", _coverage, "tell how many checkpoints have metadata, and which lack it")
-    _tree_command(commands, "problems", _problems, "tell what is damaged or left out, and how to mend it")
-    validate = commands.add_parser("validate", help="hold sidecars to schema V1")
-    validate.add_argument("paths", nargs="+", type=Path, help="sidecars, or folders that are searched for them")
-    validate.add_argument("--json", action="store_true", help="for programs")
-    validate.set_defaults(command=_validate)
-    index = commands.add_parser("index", help="tell where answers are remembered, or forget them")
-    index.add_argument("action", choices=("show", "clear"))
-    index.set_defaults(command=_index)
-    return parser
-
-
-def _tree_command(
-    commands: argparse._SubParsersAction[_Command],
-    name: str,
-    command: Callable[[argparse.Namespace], int],
-    purpose: str,
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=purpose, description=purpose)
-    if name == "show":
-        parser.add_argument(
-            "--outputs", dest="outputs_dir", default="outputs", help="the tree (default: outputs)"
-        )
-    else:
-        parser.add_argument("outputs_dir", nargs="?", default="outputs", help="the tree (default: outputs)")
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--no-cache", action="store_true", help="remember nothing, believe nothing remembered")
-    parser.add_argument("--no-wandb", action="store_true", help="never ask W&B, nor its local run folders")
-    parser.add_argument(
-        "--config-name", action="append", metavar="NAME", help="a config's file name; may be repeated"
-    )
-    parser.set_defaults(command=command)
+    # With its name given, argparse need not lay out what it would print before that.
+    commands = parser.add_subparsers(prog=parser.prog, required=True, metavar="COMMAND", parser_class=_Command)
+    for name, (fill, purpose) in _COMMANDS.items():
+        commands.add_parser(name, help=purpose, description=purpose, fill=fill)
     return parser
 
 
 def _add_list(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_list)
+    _add_tree(parser)
     parser.add_argument("--experiment", metavar="PATTERN", help="experiments that match, as in '*dbnet*'")
     parser.add_argument("--arch", metavar="NAME", help="checkpoints of this architecture")
     parser.add_argument("--where", action="append", default=[], metavar="CONDITION", help="as in 'hmean>0.9'")
@@ -129,6 +96,60 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--per", choices=tuple(GROUPS), help="the best of each of these instead of all")
     parser.add_argument("--sort", metavar="FIELD", help="by this field; --sort=-FIELD for descending")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many")
+
+
+def _add_show(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_show)
+    parser.add_argument("--outputs", dest="outputs_dir", default="outputs", help="the tree (default: outputs)")
+    _add_options(parser)
+    parser.add_argument(
+        "checkpoint", help="its path, below the outputs directory or in full; the end is enough"
+    )
+
+
+def _add_coverage(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_coverage)
+    _add_tree(parser)
+
+
+def _add_problems(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_problems)
+    _add_tree(parser)
+
+
+def _add_validate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_validate)
+    parser.add_argument("paths", nargs="+", type=Path, help="sidecars, or folders that are searched for them")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_index(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_index)
+    parser.add_argument("action", choices=("show", "clear"))
+
+
+def _add_tree(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("outputs_dir", nargs="?", default="outputs", help="the tree (default: outputs)")
+    _add_options(parser)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--no-cache", action="store_true", help="remember nothing, believe nothing remembered")
+    parser.add_argument("--no-wandb", action="store_true", help="never ask W&B, nor its local run folders")
+    parser.add_argument(
+        "--config-name", action="append", metavar="NAME", help="a config's file name; may be repeated"
+    )
+
+
+_COMMANDS: Final[Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]]] = {
+    "list": (_add_list, "list the checkpoints of a tree"),
+    "show": (_add_show, "tell every field of one checkpoint, with its source"),
+    "coverage": (_add_coverage, "tell how many checkpoints have metadata, and which lack it"),
+    "problems": (_add_problems, "tell what is damaged or left out, and how to mend it"),
+    "validate": (_add_validate, "hold sidecars to schema V1"),
+    "index": (_add_index, "tell where answers are remembered, or forget them"),
+}
 
 
 def _build(options: argparse.Namespace) -> CheckpointCatalog:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from catalog.records import Kind
 
@@ -47,8 +49,7 @@ _signature_of: Callable[[Stat], Signature] = attrgetter(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FileSystem:
+class FileSystem(msgspec.Struct, frozen=True):
     """What decides whether an answer may be remembered: `stat`, and the clock in ns since 1970."""
 
     stat: Callable[[str], Stat] = os.stat

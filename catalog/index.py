@@ -9,8 +9,8 @@ rules: git's index (racy entries), Borg's files cache, ccache issue 1215.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,8 +23,7 @@ from catalog.records import Answer, Kind
 from catalog.scan import Folder, Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Iterable
 
     from catalog.changes import Changes
     from catalog.dependents import Dependents
@@ -49,16 +48,15 @@ Unknown = tuple[Folder, str, Kind]
 """A checkpoint that must be read: its folder, its file name, and what it is."""
 
 
-@dataclass(slots=True)
-class Recall:
+class Recall(msgspec.Struct):
     """What of a memory's answers still holds: all but the `doubted`; and the checkpoints to be read.
 
     `changed_files` are those that did not hold.
     """
 
-    answers: Mapping[str, Answer] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = {}
     doubted: AbstractSet[str] = frozenset()
-    unknown: list[Unknown] = field(default_factory=list)
+    unknown: list[Unknown] = []
     changed_files: Collection[str] = frozenset()
 
     def believed(self) -> dict[str, Answer]:

@@ -10,7 +10,7 @@ import msgspec
 from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Provenance, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from catalog.validator import ValidationReport
@@ -21,9 +21,24 @@ _COLUMNS = ("epochs", "hmean", "score", "created", "architecture", "backbone", "
 def as_json(value: object) -> str:
     """Any of the records as JSON; a path whose bytes are no UTF-8 shows them as escapes."""
     try:
-        return msgspec.json.encode(value, enc_hook=_plain).decode()
+        return msgspec.json.encode(value, enc_hook=_encoder()).decode()
     except UnicodeEncodeError:
         return msgspec.json.encode(_escaped(msgspec.to_builtins(value, enc_hook=_plain))).decode()
+
+
+def _encoder() -> Callable[[object], object]:
+    """`_plain`, but each provenance is encoded once: thousands of entries share one."""
+    encoded: dict[int, msgspec.Raw] = {}
+
+    def plain(value: object) -> object:
+        if type(value) is not Provenance:
+            return str(value)
+        known = encoded.get(id(value))
+        if known is None:
+            known = encoded[id(value)] = msgspec.Raw(msgspec.json.encode(value.to_dict()))
+        return known
+
+    return plain
 
 
 def _plain(value: object) -> object:

@@ -6,7 +6,7 @@ Whoever needs to know whether a file exists asks the listing; nobody calls `exis
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +16,6 @@ from catalog.layout import CHECKPOINT_SUFFIX
 from catalog.records import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
 
 _METADATA_SUFFIXES = (".yaml", ".yml", ".json")
@@ -49,14 +48,13 @@ class Folder(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return f"{self.path}/{name}" if self.path else name
 
 
-@dataclass(slots=True)
-class Tree:
+class Tree(msgspec.Struct):
     """What a walk saw: folders by path, those of them that were listed anew, and those that refused."""
 
     root: str
-    folders: Mapping[str, Folder] = field(default_factory=dict)
-    listed: set[str] = field(default_factory=set)
-    unreadable: dict[str, OSError] = field(default_factory=dict)
+    folders: Mapping[str, Folder] = {}
+    listed: set[str] = set()
+    unreadable: dict[str, OSError] = {}
 
     def absolute(self, path_below: str) -> str:
         """The path that the operating system is asked for; one outside the tree is absolute already."""
@@ -72,15 +70,14 @@ class Tree:
         return listing is not None and name in listing.files
 
 
-@dataclass(frozen=True, slots=True)
-class Scanner:
+class Scanner(msgspec.Struct, frozen=True):
     """How to walk: the file system, further file names that matter, and the folder that is ours, if any.
 
     `ignored` tells the folder that is not walked, asked when something is listed: the index that the user
     put into the tree.
     """
 
-    files: FileSystem = field(default_factory=FileSystem)
+    files: FileSystem = FileSystem()
     config_filenames: frozenset[str] = frozenset()
     ignored: Callable[[], Identity | None] = lambda: None
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import fnmatch
 import operator
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from catalog.records import CheckpointCatalogEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
 FIELDS = tuple(CheckpointCatalogEntry.__struct_fields__)
 NUMERIC_FIELDS = ("epochs", "hmean", "precision", "recall", "score")
@@ -33,8 +35,7 @@ class SelectionError(ValueError):
     """A condition that cannot be understood; says what would be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """`field operator value`; a field that is not told fulfils none."""
 
     field: str
@@ -68,8 +69,7 @@ def parse_condition(text: str) -> Condition:
     return Condition(name, _OPERATORS[sign], accepted)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """What to keep of a catalog; `best` and `sort` name a field, `per` a key of `GROUPS`."""
 
     experiment: str | None = None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -112,8 +111,7 @@ _Unreadable = (msgspec.MsgspecError, LookupError, ValueError, RecursionError)
 """What reading bytes raises that no snapshot has, whatever their checksum."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """What was read of a file: the outline, and on request all of the memory."""
 
     outline: Outline

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
 import stat
 import sys
@@ -22,12 +21,11 @@ from catalog.index import Memory
 from catalog.outline import Outline, outline_after, outline_of
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Mapping
 
     from catalog.keys import Key
     from catalog.revision import Revision
-
-logger = logging.getLogger(__name__)
 
 INDEX_DIR_VARIABLE = "CKPT_CATALOG_INDEX_DIR"
 _SUFFIX = ".index"
@@ -164,7 +162,7 @@ class CatalogCache:
             if len(data) <= MAX_INDEX_BYTES:
                 _write(self.path(key), data)
         except (OSError, OverflowError) as error:  # a time stamp beyond 64 bits cannot be written
-            logger.debug("%s: not written (%s); only this process remembers", self.path(key), error)
+            _logger().debug("%s: not written (%s); only this process remembers", self.path(key), error)
         return kept
 
     def _keep(self, key: Key, memory: Memory, revision: Revision | None) -> Remembered:
@@ -205,7 +203,9 @@ def _read(path: str, key: Key) -> Remembered | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        logger.warning("%s: expected a readable index, found: %s; the tree is read anew", path, error.strerror)
+        _logger().warning(
+            "%s: expected a readable index, found: %s; the tree is read anew", path, error.strerror
+        )
         return None
     try:
         found = snapshot.decode(data, key)
@@ -224,7 +224,13 @@ def _memory_of(found: snapshot.Snapshot, path: str) -> Memory:
 
 
 def _warn(path: str, error: snapshot.SnapshotError) -> None:
-    logger.warning("%s: expected an index, but %s; the tree is read anew and the file replaced", path, error)
+    _logger().warning("%s: expected an index, but %s; the tree is read anew and the file replaced", path, error)
+
+
+def _logger() -> logging.Logger:
+    import logging  # takes longer than to answer from memory, and mostly there is nothing to say
+
+    return logging.getLogger(__name__)
 
 
 def _read_regular(path: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,27 @@ def test_listing_an_unchanged_tree_loads_no_yaml(tmp_path: Path) -> None:
 def test_fixtures_load_torch_only_when_they_write() -> None:
     statement = "import fixtures.spec, fixtures.generate, fixtures.expected, fixtures.damage"
     assert loaded_by(statement).isdisjoint({"torch", "wandb", "catalog", "bench"})
+
+
+_ENDING = """
+import os, sys
+def tell(code):
+    print(*sorted({name.partition(".")[0] for name, found in sys.modules.items() if found}), file=sys.stderr)
+os._exit = tell
+sys.argv[1:] = ["list", "outputs"]
+from catalog.__main__ import run
+run()
+"""
+
+
+def test_the_command_that_lists_what_is_remembered_loads_nothing_slow(tmp_path: Path) -> None:
+    (tmp_path / "outputs").mkdir()
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", _ENDING]
+    for _ in range(2):
+        done = subprocess.run(
+            command, capture_output=True, check=True, text=True, cwd=tmp_path, env=environment
+        )
+    loaded = set(done.stderr.splitlines()[-1].split())
+    assert "msgspec" in loaded
+    assert loaded.isdisjoint(HEAVY | {"yaml", "logging", "dataclasses", "inspect", "typing_extensions"})

@@ -37,6 +37,14 @@ def test_a_process_runs_in_its_folder_and_environment_and_tells_its_code(tmp_pat
     assert (code, printed.split()) == (3, [str(tmp_path), "here"])
 
 
+def test_a_process_keeps_its_bytecode_as_an_installed_program_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    _, _, printed = ended(tmp_path, "import sys; print(sys.dont_write_bytecode)")
+    assert printed.strip() == "False"
+
+
 def test_its_time_is_that_of_its_whole_life(tmp_path: Path) -> None:
     elapsed_s, code, _ = ended(tmp_path, "import time; time.sleep(0.3)")
     assert code == 0

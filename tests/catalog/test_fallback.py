@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import psutil
 import pytest
 
@@ -468,7 +469,7 @@ def test_what_came_where_nothing_had_stood_is_not_believed_when_it_is_gone_again
             raise FileNotFoundError(path)
         return os.stat(path)
 
-    collaborators = Collaborators(files=replace(in_a_while(), stat=stat), cache=place.cache)
+    collaborators = Collaborators(files=msgspec.structs.replace(in_a_while(), stat=stat), cache=place.cache)
     CheckpointCatalogBuilder(place.root / "outputs", collaborators=collaborators).build_catalog()
     late.unlink()
     assert [entry.recall for entry in place.build()] == [None]

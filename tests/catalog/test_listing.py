@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
 from catalog import listing
 from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Problem, Provenance, SkippedCheckpoint
 
@@ -50,6 +54,20 @@ def test_json_holds_every_field_and_what_was_left_out() -> None:
     told = json.loads(listing.catalog_json(CATALOG, CATALOG.entries))
     assert told["entries"][0]["checkpoint_path"] == "outputs/exp/best.ckpt"
     assert told["skipped"] == [{"checkpoint_path": "outputs/x.ckpt", "reason": "why"}]
+
+
+_PROVENANCES = st.builds(Provenance, st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=3))
+
+
+@given(data=st.data(), provenances=st.lists(_PROVENANCES, min_size=1, max_size=3))
+def test_entries_that_share_a_provenance_are_told_as_if_each_had_its_own(
+    data: st.DataObject, provenances: list[Provenance]
+) -> None:
+    chosen = data.draw(st.lists(st.sampled_from(provenances), max_size=6))
+    entries = [msgspec.structs.replace(ENTRY, provenance=one) for one in chosen]
+    told = json.loads(listing.as_json(entries))
+    assert [one["provenance"] for one in told] == [one.to_dict() for one in chosen]
+    assert told == [json.loads(listing.as_json(one)) for one in entries]
 
 
 def test_json_of_a_name_that_is_no_utf_8_is_escaped() -> None:

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from tests.property.comparison import CONFIG_FILENAMES, PAUSES_S, Comparison, Tally, real_checkpoints
@@ -89,7 +90,7 @@ def test_a_remembered_answer_is_never_stale(granularity_ns: int, checkpoints: li
 
 def answering(files: FileSystem, answer: Callable[[str, Stat], CoarseStat]) -> FileSystem:
     """A file system whose `stat` answers something else."""
-    return replace(files, stat=lambda path: answer(path, files.stat(path)))
+    return msgspec.structs.replace(files, stat=lambda path: answer(path, files.stat(path)))
 
 
 def as_told(status: Stat, *, times_ns: int | None = None) -> CoarseStat:
@@ -100,12 +101,12 @@ def as_told(status: Stat, *, times_ns: int | None = None) -> CoarseStat:
 
 def settled_at_once(files: FileSystem) -> FileSystem:
     """As if there were no racy rule: by this clock every change lies an hour back."""
-    return replace(files, now_ns=lambda: files.now_ns() + 3600 * 10**9)
+    return msgspec.structs.replace(files, now_ns=lambda: files.now_ns() + 3600 * 10**9)
 
 
 def settled_too_soon(files: FileSystem) -> FileSystem:
     """As if a change had settled a second after it was made, when a coarse clock may not have moved on."""
-    return replace(files, now_ns=lambda: files.now_ns() + 2 * 10**9)
+    return msgspec.structs.replace(files, now_ns=lambda: files.now_ns() + 2 * 10**9)
 
 
 def without_ctime(files: FileSystem) -> FileSystem:
@@ -136,7 +137,9 @@ def without_absences(files: FileSystem) -> FileSystem:
 def without_targets(files: FileSystem) -> FileSystem:
     """As if a link were what it led to when it was first looked at."""
     first = cache(files.stat)
-    return replace(files, stat=lambda path: (first if os.path.islink(path) else files.stat)(path))
+    return msgspec.structs.replace(
+        files, stat=lambda path: (first if os.path.islink(path) else files.stat)(path)
+    )
 
 
 BLINDNESSES = (settled_at_once, without_ctime, without_folder_times, without_absences, without_targets)
