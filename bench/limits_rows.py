@@ -30,7 +30,10 @@ SIZES: Final = (14, 50, 1_000, 10_000, 100_000)
 BETWEEN: Final = (3_000, 30_000)
 """Further sizes for the fit of the exponent."""
 
-UNWRITTEN: Final = "catalog.subjects:v2_unwritten"
+NEXT_DAY: Final = "catalog.subjects:v2_next_day"
+NEXT_DAY_UNWRITTEN: Final = "catalog.subjects:v2_next_day_unwritten"
+"""By their clock what has just been changed has settled, so that a change can be timed at once."""
+
 FAST_PATH: Final = "catalog.subjects:fast_sidecars"
 PROGRAM: Final = "ckpt-catalog"
 PROGRAM_MODULE: Final = "catalog"
@@ -234,9 +237,8 @@ def _changed(
     job = session.job(
         "change",
         checkpoints,
-        {"written": REMEMBERED.target, "unwritten": UNWRITTEN},
+        {"written": NEXT_DAY, "unwritten": NEXT_DAY_UNWRITTEN},
         rounds=effort.rounds,
-        settle_s=session.plan.settle_s,
         replacing=is_replacing,
     )
     reply = session.processes.run(job)

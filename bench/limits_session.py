@@ -36,7 +36,7 @@ class Effort:
 class Plan:
     """The effort of each row; tables are by the smallest size that an effort is for.
 
-    `settle_s` is how long a changed sidecar is left alone before it is read.
+    `settle_s` is how long the trees are left alone before they are read.
     """
 
     first_load: Mapping[int, Effort] = field(
@@ -61,8 +61,8 @@ class Plan:
     )
     memory: Mapping[int, Effort] = field(default_factory=lambda: {0: Effort(5), 100_000: Effort(3)})
     commands: Effort = Effort(25)
-    change: Effort = Effort(1, 15)
-    replace: Effort = Effort(1, 9)
+    change: Effort = Effort(1, 60)
+    replace: Effort = Effort(1, 30)
     settle_s: float = 3.3
 
 

@@ -5,11 +5,13 @@ A subject's attribute `prepare`, where it has one, is called before and apart fr
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from catalog import canonical, excerpt
 from catalog.adapter import build_lightweight_catalog
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
+from catalog.filesystem import FileSystem
 from catalog.index import Memory
 from catalog.info import CatalogOptions
 from catalog.store import CatalogCache, Remembered, remembered
@@ -68,9 +70,24 @@ def v2_index(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
     return builder.build_catalog()
 
 
-def v2_unwritten(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
-    """V2 in a process that built the same catalog before, and writes no index."""
-    collaborators = Collaborators(cache=_IN_PROCESS)
+def _a_day_ahead() -> int:
+    return time.time_ns() + 86_400 * 10**9
+
+
+_NEXT_DAY = FileSystem(now_ns=_a_day_ahead)
+"""What has just been written has settled: it can be remembered by whoever reads it next."""
+
+
+def v2_next_day(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
+    """V2 in a process that built the same catalog before, by a clock that is a day ahead."""
+    collaborators = Collaborators(files=_NEXT_DAY)
+    builder = CheckpointCatalogBuilder(outputs_dir, True, False, config_filenames, collaborators=collaborators)
+    return builder.build_catalog()
+
+
+def v2_next_day_unwritten(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
+    """The same, but that it writes no index."""
+    collaborators = Collaborators(files=_NEXT_DAY, cache=_IN_PROCESS)
     builder = CheckpointCatalogBuilder(outputs_dir, True, False, config_filenames, collaborators=collaborators)
     return builder.build_catalog()
 

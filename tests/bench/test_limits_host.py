@@ -86,24 +86,25 @@ def test_a_subject_that_does_not_see_a_change_is_told_apart(job: dict[str, Any],
     sidecar = next(Path(job["outputs_dir"]).rglob("*.metadata.yaml"))
     inode = sidecar.stat().st_ino
     targets = {"telling": f"{__name__}:telling", "deaf": f"{__name__}:deaf"}
-    reply = limits_host.change({**job, "targets": targets, "rounds": 3, "settle_s": 0, "replacing": replacing})
+    reply = limits_host.change({**job, "targets": targets, "rounds": 3, "replacing": replacing})
     assert reply["seen"] == {"telling": 3, "deaf": 0}
     assert len(reply["changed"]) == len(reply["unchanged"]) == 3
     assert (sidecar.stat().st_ino != inode) is replacing
     assert [one.name for one in sidecar.parent.iterdir() if one.suffix == ".part"] == []
 
 
-def test_what_is_unchanged_is_timed_after_the_same_rest_as_what_is_changed(job: dict[str, Any]) -> None:
-    def rest(seconds: float) -> None:
-        CALLS.append(f"rest {seconds:g}")
+def test_each_change_is_timed_and_then_the_same_subjects_with_nothing_changed(job: dict[str, Any]) -> None:
+    sidecar = next(Path(job["outputs_dir"]).rglob("*.metadata.yaml"))
 
-    targets = {"telling": f"{__name__}:second"}
-    limits_host.change({**job, "targets": targets, "rounds": 2, "settle_s": 3, "replacing": False}, rest)
-    assert ["second", *(["rest 3", "second"] * 4)] == CALLS
+    targets = {"telling": f"{__name__}:telling", "other": f"{__name__}:second"}
+    reply = limits_host.change({**job, "targets": targets, "rounds": 2, "replacing": False})
+    assert b"0.0002" in sidecar.read_bytes()
+    assert CALLS.count("second") == 1 + 2 * 2
+    assert [list(one) for one in reply["changed"]] == [list(one) for one in reply["unchanged"]]
 
 
 def test_a_sidecar_without_the_metric_cannot_be_changed(job: dict[str, Any]) -> None:
     sidecar = Path(job["outputs_dir"]) / "a.metadata.yaml"
     sidecar.write_text("metrics: {}\n")
     with pytest.raises(ValueError, match="expected one hmean, found 0"):
-        limits_host.change({**job, "settle_s": 0, "replacing": False})
+        limits_host.change({**job, "replacing": False})
