@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BEGIN, END = "ckpt-bench:begin", "ckpt-bench:end"
 """Names that no file has: an attempt to open them marks a place in a trace of system calls."""
 
-_METRIC = re.compile(rb"^  hmean: [0-9.]+", re.MULTILINE)
+_METRIC = re.compile(rb"^  hmean: ([0-9.]+)", re.MULTILINE)
 
 Times = dict[str, int]
 
@@ -55,8 +55,8 @@ class Contestants:
         if preparation is not None and name not in self._unprepared:
             preparation(self._outputs_dir, self._config_filenames)
 
-    def time_ns(self, name: str, *, is_compared: bool = False) -> int:
-        """One timed call; where wished for, its answer is kept as a digest."""
+    def time_ns(self, name: str, *, is_compared: bool = False, below: Path | None = None) -> int:
+        """One timed call; where wished for, its answer, or that for one folder, is kept as a digest."""
         timed = timed_call(
             self._subjects[name],
             self._outputs_dir,
@@ -66,12 +66,19 @@ class Contestants:
         )
         self.counts[name].add(len(timed.records))
         if is_compared:
-            self.digests[name].add(digest_of(plain_answer(timed.answer, timed.records)))
+            records = (
+                timed.records if below is None else [one for one in timed.records if _is_below(one, below)]
+            )
+            self.digests[name].add(digest_of(plain_answer(timed.answer, records)))
         return timed.elapsed_ns
 
     def call(self, name: str) -> None:
         """One call that nobody times."""
         self._subjects[name](self._outputs_dir, self._config_filenames)
+
+
+def _is_below(record: Any, folder: Path) -> bool:
+    return str(record.checkpoint_path).startswith(f"{folder}{os.sep}")
 
 
 def alternate(job: dict[str, Any]) -> dict[str, Any]:
@@ -107,13 +114,15 @@ def change(job: dict[str, Any]) -> dict[str, Any]:
     sidecar = min(Path(job["outputs_dir"]).rglob("*.metadata.yaml"))
     for name in contestants.shuffled():
         contestants.prepare(name)
-        contestants.time_ns(name, is_compared=True)
+        contestants.time_ns(name, is_compared=True, below=sidecar.parent)
     changed: list[Times] = []
     unchanged: list[Times] = []
-    for number in range(job["rounds"]):
-        _rewrite(sidecar, number, is_replacing=job["replacing"])
+    for _ in range(job["rounds"]):
+        _rewrite(sidecar, is_replacing=job["replacing"])
         order = contestants.shuffled()
-        changed.append({name: contestants.time_ns(name, is_compared=True) for name in order})
+        changed.append(
+            {name: contestants.time_ns(name, is_compared=True, below=sidecar.parent) for name in order}
+        )
         unchanged.append({name: contestants.time_ns(name) for name in order})
     return {
         "changed": changed,
@@ -136,14 +145,18 @@ def trace(job: dict[str, Any]) -> dict[str, Any]:
 JOBS = {"alternate": alternate, "change": change, "trace": trace}
 
 
-def _rewrite(sidecar: Path, number: int, *, is_replacing: bool) -> None:
-    """Give a sidecar another metric than it had in the rounds before. Raises `ValueError` where it has none."""
-    content, count = _METRIC.subn(b"  hmean: 0.%04d" % (number + 1), sidecar.read_bytes())
+def _rewrite(sidecar: Path, *, is_replacing: bool) -> None:
+    """Give a sidecar the next metric, none of the 10,000 before. Raises `ValueError` where it has none."""
+    content, count = _METRIC.subn(_next_metric, sidecar.read_bytes())
     if count != 1:
         raise ValueError(f"{sidecar}: expected one hmean, found {count}; choose another sidecar")
     written = sidecar.with_suffix(".part") if is_replacing else sidecar
     written.write_bytes(content)
     written.replace(sidecar)
+
+
+def _next_metric(found: re.Match[bytes]) -> bytes:
+    return b"  hmean: 0.%04d" % ((round(float(found[1]) * 10_000) + 1) % 10_000)
 
 
 def _mark(name: str) -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import limits_header, limits_wandb
+from bench import limits_change, limits_header, limits_wandb
 from bench.asking import SPECS as ASKED_TREES
 from bench.figures import duration, share, size
-from bench.limits_figures import MS, difference_ms, exactly, pairs, scaled, times, times_floor
+from bench.limits_figures import MS, exactly, pairs, scaled, times, times_floor
 from bench.limits_result import Figure, judged
-from bench.limits_session import READ_FLOOR, STAT_FLOOR, Effort, OutputsDiffer, Session, effort_for
+from bench.limits_session import READ_FLOOR, STAT_FLOOR, OutputsDiffer, Session, effort_for
 from bench.result import Interval, TargetState
 from bench.scenario import CONFIG_FILENAMES, REMEMBERED, V2
 from bench.statistics import fit_exponent, median_interval, ratio
@@ -30,9 +30,6 @@ SIZES: Final = (14, 50, 1_000, 10_000, 100_000)
 BETWEEN: Final = (3_000, 30_000)
 """Further sizes for the fit of the exponent."""
 
-NEXT_DAY: Final = "catalog.subjects:v2_next_day"
-NEXT_DAY_UNWRITTEN: Final = "catalog.subjects:v2_next_day_unwritten"
-"""By their clock what has just been changed has settled, so that a change can be timed at once."""
 
 FAST_PATH: Final = "catalog.subjects:fast_sidecars"
 PROGRAM: Final = "ckpt-catalog"
@@ -225,49 +222,7 @@ def fast_path(session: Session, checkpoints: int) -> Iterator[Figure]:
 
 def change(session: Session, checkpoints: int) -> Iterator[Figure]:
     """What one changed sidecar adds to a remembered build, and what writing the index adds to that."""
-    plan = session.plan
-    yield from _changed(session, checkpoints, plan.change, "one changed sidecar", is_replacing=False)
-    what = "one sidecar replaced by a rename"
-    yield from _changed(session, checkpoints, plan.replace, what, is_replacing=True)
-
-
-def _changed(
-    session: Session, checkpoints: int, effort: Effort, what: str, *, is_replacing: bool
-) -> Iterator[Figure]:
-    job = session.job(
-        "change",
-        checkpoints,
-        {"written": NEXT_DAY, "unwritten": NEXT_DAY_UNWRITTEN},
-        rounds=effort.rounds,
-        replacing=is_replacing,
-    )
-    reply = session.processes.run(job)
-    if any(seen != effort.rounds for seen in reply["seen"].values()):
-        raise OutputsDiffer(f"expected {effort.rounds} changes to be seen, found {reply['seen']}")
-    both = list(zip(reply["changed"], reply["unchanged"], strict=True))
-    added = [changed["unwritten"] - unchanged["unwritten"] for changed, unchanged in both]
-    writing = [
-        changed["written"] - unchanged["written"] - more
-        for (changed, unchanged), more in zip(both, added, strict=True)
-    ]
-    floor = duration(median(one["unwritten"] for one in reply["unchanged"]))
-    for title, differences, limit in (
-        (f"{what} adds to a remembered build", added, 5.0),
-        (f"writing the index after {what} adds", writing, None),
-    ):
-        value = difference_ms(differences)
-        yield Figure(
-            name="change",
-            title=title,
-            checkpoints=checkpoints,
-            measured=f"{value.estimate:.3g} ms",
-            floor=f"{floor} (nothing changed)",
-            value=value,
-            unit="ms",
-            limit=limit,
-            calls=f"{effort.rounds} pairs",
-            samples=reply,
-        )
+    yield from limits_change.figures(session, checkpoints)
 
 
 def header(session: Session, _: None) -> Iterator[Figure]:

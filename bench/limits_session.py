@@ -61,8 +61,8 @@ class Plan:
     )
     memory: Mapping[int, Effort] = field(default_factory=lambda: {0: Effort(5), 100_000: Effort(3)})
     commands: Effort = Effort(25)
-    change: Effort = Effort(1, 60)
-    replace: Effort = Effort(1, 30)
+    change: Effort = Effort(1, 240)
+    writing: Effort = Effort(1, 15)
     settle_s: float = 3.3
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +39,17 @@ class Told:
 
     def __iter__(self) -> Iterator[object]:
         return iter(())
+
+
+@dataclass
+class Record:
+    """One of an answer's records."""
+
+    checkpoint_path: Path
+    epochs: int = 0
+
+
+COUNT = itertools.count()
 
 
 def telling(outputs_dir: Path, _: object) -> Told:
@@ -98,13 +111,24 @@ def test_each_change_is_timed_and_then_the_same_subjects_with_nothing_changed(jo
 
     targets = {"telling": f"{__name__}:telling", "other": f"{__name__}:second"}
     reply = limits_host.change({**job, "targets": targets, "rounds": 2, "replacing": False})
-    assert b"0.0002" in sidecar.read_bytes()
+    assert b"hmean: 0.5002" in sidecar.read_bytes()
     assert CALLS.count("second") == 1 + 2 * 2
     assert [list(one) for one in reply["changed"]] == [list(one) for one in reply["unchanged"]]
+
+
+def records(outputs_dir: Path, _: object) -> list[Any]:
+    return [Record(outputs_dir / "a.ckpt"), Record(outputs_dir.parent / "b.ckpt", next(COUNT))]
+
+
+def test_only_what_is_said_of_the_changed_folder_counts_as_seen(job: dict[str, Any]) -> None:
+    reply = limits_host.change(
+        {**job, "targets": {"it": f"{__name__}:records"}, "rounds": 2, "replacing": False}
+    )
+    assert reply["seen"] == {"it": 0}
 
 
 def test_a_sidecar_without_the_metric_cannot_be_changed(job: dict[str, Any]) -> None:
     sidecar = Path(job["outputs_dir"]) / "a.metadata.yaml"
     sidecar.write_text("metrics: {}\n")
     with pytest.raises(ValueError, match="expected one hmean, found 0"):
-        limits_host.change({**job, "replacing": False})
+        limits_host.change({**job, "targets": {"it": f"{__name__}:second"}, "replacing": False})

@@ -48,7 +48,7 @@ class FakeProcesses:
         if job["do"] == "change":
             unchanged = [{"written": 40 * MS, "unwritten": 40 * MS}] * job["rounds"]
             changed = [{"written": 49 * MS, "unwritten": 43 * MS}] * job["rounds"]
-            seen = dict.fromkeys(("written", "unwritten"), job["rounds"])
+            seen = dict.fromkeys(job["targets"], job["rounds"])
             return {"changed": changed, "unchanged": unchanged, "seen": seen}
         return {
             "rounds": [{"candidate": int(self.factor * floor_ns), "floor": floor_ns}] * job.get("rounds", 0),
