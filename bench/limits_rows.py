@@ -17,7 +17,7 @@ from bench.asking import SPECS as ASKED_TREES
 from bench.figures import duration, share, size
 from bench.limits_figures import MS, exactly, pairs, scaled, times, times_floor
 from bench.limits_result import Figure, judged
-from bench.limits_session import READ_FLOOR, STAT_FLOOR, OutputsDiffer, Session, effort_for
+from bench.limits_session import GROWING, READ_FLOOR, STAT_FLOOR, OutputsDiffer, Session, effort_for
 from bench.result import Interval, TargetState
 from bench.scenario import CONFIG_FILENAMES, REMEMBERED, V2
 from bench.statistics import fit_exponent, median_interval, ratio
@@ -70,8 +70,8 @@ def first_load(session: Session, checkpoints: int) -> Iterator[Figure]:
 
 
 def growth(session: Session, checkpoints: int) -> Iterator[Figure]:
-    """The exponent of the first load's cost, from 1,000 checkpoints up to this tree."""
-    sizes = [one for one in sorted(session.trees) if 1_000 <= one <= checkpoints]
+    """The exponent of the first load's cost, from `GROWING` checkpoints up to this tree."""
+    sizes = [one for one in sorted(session.trees) if GROWING <= one <= checkpoints]
     fits = {}
     for name in ("candidate", "floor"):
         points = [(one, median(times([reply], name))) for one in sizes for reply in session.first_loads(one)]
@@ -263,7 +263,7 @@ def wandb(session: Session, checkpoints: int) -> Iterator[Figure]:
 
 ROWS: Final = (
     Row("first-load", "first load", SIZES, first_load),
-    Row("growth", "first load, exponent of its cost", (SIZES[-1],), growth, needs=(1_000, *BETWEEN)),
+    Row("growth", "first load, exponent of its cost", (SIZES[-1],), growth, needs=(GROWING, *BETWEEN)),
     Row("remembered", "remembered, same process", SIZES, remembered),
     Row("new-process", "remembered, new process", SIZES, new_process),
     Row("opens", "files opened, remembered", SIZES, opens),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.scenario import CONFIG_FILENAMES, REMEMBERED
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bench.limits_process import Processes
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 READ_FLOOR: Final = "bench.limits_floor:read_sidecars"
 FIRST: Final = "catalog.subjects:v2_first"
 STAT_FLOOR: Final = "bench.limits_floor:stat_again"
+
+GROWING: Final = 1_000
+"""From so many checkpoints up the cost of a first load is that of its checkpoints."""
 
 
 class OutputsDiffer(Exception):  # noqa: N818 - the name says what is the matter
@@ -42,10 +45,11 @@ class Plan:
     first_load: Mapping[int, Effort] = field(
         default_factory=lambda: {
             0: Effort(12, 20, 2),
-            1_000: Effort(8, 5, 1),
-            3_000: Effort(8, 1, 1),
-            10_000: Effort(8),
-            30_000: Effort(6),
+            1_000: Effort(24, 5, 1),
+            3_000: Effort(16, 2, 1),
+            10_000: Effort(12),
+            30_000: Effort(8),
+            100_000: Effort(8),
         }
     )
     remembered: Mapping[int, Effort] = field(
@@ -111,12 +115,26 @@ class Session:
         return replies
 
     def first_loads(self, checkpoints: int) -> list[dict[str, Any]]:
-        """First loads beside their floor, measured once a session."""
+        """First loads beside their floor, measured once a session: those that tell how the cost grows in turns.
+
+        Their processes follow each other in random order, so that a machine which is slower for a minute is not
+        so for one size alone.
+        """
         if checkpoints not in self._first_loads:
-            effort = effort_for(self.plan.first_load, checkpoints)
-            replies = self.alternate(checkpoints, FIRST, READ_FLOOR, effort)
-            self._first_loads[checkpoints] = replies
+            is_growing = checkpoints >= GROWING
+            self._measure_first_loads(
+                [one for one in self.trees if one >= GROWING] if is_growing else [checkpoints]
+            )
         return self._first_loads[checkpoints]
+
+    def _measure_first_loads(self, sizes: Sequence[int]) -> None:
+        efforts = {size: effort_for(self.plan.first_load, size) for size in sizes}
+        turns = [size for size, effort in efforts.items() for _ in range(effort.processes)]
+        self.rng.shuffle(turns)
+        replies: dict[int, list[dict[str, Any]]] = {size: [] for size in sizes}
+        for size in turns:
+            replies[size] += self.alternate(size, FIRST, READ_FLOOR, replace(efforts[size], processes=1))
+        self._first_loads |= replies
 
     def write_index(self, checkpoints: int) -> None:
         """Let the catalog remember a tree in its index file, once a session. Raises `ProcessError`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -96,6 +97,17 @@ def test_only_a_new_process_finds_the_catalog_unprepared() -> None:
         assert {tuple(job["unprepared"]) for job in processes.jobs if job["do"] == "alternate"} == {
             tuple(unprepared)
         }
+
+
+def test_sizes_that_tell_the_growth_take_turns() -> None:
+    processes = FakeProcesses()
+    session = session_with(processes)
+    for size in SIZES:
+        assert len(session.first_loads(size)) == EFFORT[0].processes
+    measured = [int(Path(job["outputs_dir"]).name) for job in processes.jobs]
+    assert sorted(measured) == sorted([*SIZES, *SIZES])
+    one_after_the_other = sum(size == following for size, following in itertools.pairwise(measured))
+    assert one_after_the_other < len(SIZES)
 
 
 def test_the_exponent_is_that_of_all_sizes() -> None:
