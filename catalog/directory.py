@@ -24,11 +24,16 @@ _DOS_FOLDER: Final = 0x10
 _OWN_PIECE: Final = (0, 1)
 _UNREADABLE: Final = 0x2061  # encrypted in one of three ways, or a patch to other data
 
-_MOST_FORMS: Final = 64
-_MOST_FORM_BYTES: Final = 1 << 18
+_MOST_FORMS: Final = 16
+_MOST_FORM_BYTES: Final = 1 << 17  # of a directory; its form takes some six times as much
+_MOST_MET: Final = 256
 
 Record = tuple[int, int, int]
 """Where a record's local header starts, where the record ends at the earliest, and its data's length."""
+
+
+_Kind = tuple[int, int, bytes]
+"""A directory's length, its number of entries, and their first folder."""
 
 
 class _Run(NamedTuple):
@@ -85,12 +90,13 @@ class Directories:
     """Reads directories, and knows the forms of those that it met twice: few are met just once more."""
 
     def __init__(self) -> None:
-        self._forms: dict[tuple[int, int, bytes], _Form | None] = {}
+        self._met: set[_Kind] = set()
+        self._forms: dict[_Kind, _Form] = {}
 
     @property
     def known(self) -> int:
         """How many forms are known."""
-        return sum(form is not None for form in self._forms.values())
+        return len(self._forms)
 
     def read(self, entries: bytes, count: int) -> tuple[str, dict[str, Record]]:
         """The first folder of all names, and the records by the rest of their names.
@@ -98,18 +104,26 @@ class Directories:
         Raises `HeaderError` for what two readers could understand differently, or `torch.load` refuses.
         """
         folder = _first_folder(entries)
-        key = (len(entries), count, folder)
-        form = self._forms.get(key)
+        kind = (len(entries), count, folder)
+        form = self._forms.get(kind)
         known = form.read(entries) if form else None
         if known:
             return known
         prefix, records, runs = _read_anew(entries, count, folder)
         if form is None and len(entries) <= _MOST_FORM_BYTES:
-            is_met_again = key in self._forms
-            if len(self._forms) >= _MOST_FORMS:
-                self._forms.clear()
-            self._forms[key] = _Form(entries, runs, prefix, list(records)) if is_met_again else None
+            if kind in self._met:
+                _make_room(self._forms, _MOST_FORMS)
+                self._forms[kind] = _Form(entries, runs, prefix, list(records))
+            else:
+                _make_room(self._met, _MOST_MET)
+                self._met.add(kind)
         return prefix, records
+
+
+def _make_room(kept: set[_Kind] | dict[_Kind, _Form], most: int) -> None:
+    """Begin anew where there are too many: threads may do so at the same time."""
+    if len(kept) >= most:
+        kept.clear()
 
 
 def _read_anew(entries: bytes, count: int, folder: bytes) -> tuple[str, dict[str, Record], list[_Run]]:

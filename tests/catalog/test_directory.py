@@ -135,10 +135,20 @@ def test_the_greatest_lengths_without_a_field_for_greater_ones_stay_with_their_n
     }
 
 
+def test_names_that_are_met_once_displace_no_known_form() -> None:
+    directories = Directories()
+    data = bytes_of([Entry("data.pkl", 5, 0)], "archive")
+    for _ in range(2):
+        told(directories, data, 1)
+    for number in range(1_000):
+        told(directories, bytes_of([Entry("data.pkl", 5, 0)], f"a{number:04}"), 1)
+    assert directories.known == 1
+
+
 def test_no_more_than_a_few_forms_are_kept() -> None:
     directories = Directories()
     for number in range(1_000):
         data = bytes_of([Entry("data.pkl", 5, 0)], f"a{number:04}")
         told(directories, data, 1)
         told(directories, data, 1)
-    assert 0 < directories.known <= 64
+    assert 0 < directories.known <= 16
