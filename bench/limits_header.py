@@ -150,8 +150,9 @@ class _Measured:
     def times_ms(self, rounds: int, *, is_cold: bool) -> Mapping[str, list[float]]:
         """The times of each way, in the order of the rounds.
 
-        Each is timed after `_OWN_S` of untimed calls of its own, as in a listing, where one checkpoint follows
-        another: `torch.load` leaves the processor's caches full of weights, and of a reader nothing.
+        Each is timed after `_OWN_S` of untimed calls of its own, as in a listing, where one checkpoint of a
+        model follows another: `torch.load` leaves the processor's caches full of weights, and of a reader
+        nothing. And the reader knows the form of the file's directory by then.
         """
         times: dict[str, list[float]] = {name: [] for name in self._arms}
         for _ in range(rounds):

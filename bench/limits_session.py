@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.limits_process import ProcessError
 from bench.scenario import CONFIG_FILENAMES, REMEMBERED
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Plan:
             0: Effort(12, 20, 2),
             1_000: Effort(24, 5, 1),
             3_000: Effort(16, 2, 1),
-            10_000: Effort(12),
+            10_000: Effort(12, 3),
             30_000: Effort(8),
             100_000: Effort(8),
         }
@@ -65,8 +66,8 @@ class Plan:
     )
     memory: Mapping[int, Effort] = field(default_factory=lambda: {0: Effort(5), 100_000: Effort(3)})
     commands: Effort = Effort(25)
-    change: Effort = Effort(1, 240)
-    writing: Effort = Effort(1, 15)
+    change: Effort = Effort(16, 24)
+    writing: Effort = Effort(8, 3)
     settle_s: float = 3.3
 
 
@@ -82,6 +83,7 @@ class Session:
     rng: random.Random
     plan: Plan = field(default_factory=Plan)
     _first_loads: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    _failed: dict[int, Exception] = field(default_factory=dict)
     _answers: dict[int, str] = field(default_factory=dict)
     _written: set[int] = field(default_factory=set)
 
@@ -120,11 +122,13 @@ class Session:
         Their processes follow each other in random order, so that a machine which is slower for a minute is not
         so for one size alone.
         """
-        if checkpoints not in self._first_loads:
+        if checkpoints not in self._first_loads and checkpoints not in self._failed:
             is_growing = checkpoints >= GROWING
             self._measure_first_loads(
                 [one for one in self.trees if one >= GROWING] if is_growing else [checkpoints]
             )
+        if checkpoints in self._failed:
+            raise self._failed[checkpoints]
         return self._first_loads[checkpoints]
 
     def _measure_first_loads(self, sizes: Sequence[int]) -> None:
@@ -133,7 +137,12 @@ class Session:
         self.rng.shuffle(turns)
         replies: dict[int, list[dict[str, Any]]] = {size: [] for size in sizes}
         for size in turns:
-            replies[size] += self.alternate(size, FIRST, READ_FLOOR, replace(efforts[size], processes=1))
+            if size in self._failed:
+                continue
+            try:
+                replies[size] += self.alternate(size, FIRST, READ_FLOOR, replace(efforts[size], processes=1))
+            except (ProcessError, OutputsDiffer) as error:
+                self._failed[size] = error  # of this size alone
         self._first_loads |= replies
 
     def write_index(self, checkpoints: int) -> None:

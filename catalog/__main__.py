@@ -26,7 +26,8 @@ def run() -> NoReturn:
         pass
     except OSError as error:
         code = cli.USAGE
-        sys.stderr.write(f"ckpt-catalog: standard output: {error.strerror}\n")
+        if sys.stderr is not None:
+            sys.stderr.write(f"ckpt-catalog: standard output: {error.strerror}\n")
     os._exit(code)
 
 

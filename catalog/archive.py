@@ -32,6 +32,11 @@ _END64_UNCOUNTED_BYTES: Final = 12  # its signature, and its own length
 _directories: Final = Directories()
 
 
+def forget() -> None:
+    """Forget the forms of the directories that were read: the next one is read as the first of a process."""
+    _directories.forget()
+
+
 class _Directory(NamedTuple):
     offset: int
     size_bytes: int

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from catalog import collector, listing
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
@@ -31,7 +31,8 @@ class UsageError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 faults found or nothing matched, 2 the call was wrong."""
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments).parse_args(arguments)
     if options.verbose:
         _tell_everything()
     try:
@@ -54,18 +55,10 @@ def _tell_everything() -> None:
 
 
 class _Command(argparse.ArgumentParser):
-    """A parser of one command, which refuses what it does not know: its own usage tells what there is.
-
-    `fill` adds its arguments when they are needed: those of the other commands are not.
-    """
-
-    def __init__(self, *, fill: Callable[[argparse.ArgumentParser], None], **settings: Any) -> None:
-        super().__init__(**settings)
-        self._fill = fill
+    """A parser of one command, which refuses what it does not know: its own usage tells what there is."""
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # as inherited
         """Parse a command's arguments, all of them."""
-        self._fill(self)
         found, left = super().parse_known_args(args, namespace)
         if left:
             self.error(
@@ -74,7 +67,8 @@ class _Command(argparse.ArgumentParser):
         return found, left
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """What parses `arguments`; commands that are not among them have none of their own."""
     parser = argparse.ArgumentParser(
         prog="ckpt-catalog", description="List the checkpoints of Hydra and Lightning trees."
     )
@@ -82,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     # With its name given, argparse need not lay out what it would print before that.
     commands = parser.add_subparsers(prog=parser.prog, required=True, metavar="COMMAND", parser_class=_Command)
     for name, (fill, purpose) in _COMMANDS.items():
-        commands.add_parser(name, help=purpose, description=purpose, fill=fill)
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        if name in arguments:  # to lay out the others takes as long as to list what is remembered
+            fill(command)
     return parser
 
 

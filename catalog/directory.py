@@ -26,6 +26,7 @@ _UNREADABLE: Final = 0x2061  # encrypted in one of three ways, or a patch to oth
 
 _MOST_FORMS: Final = 16
 _MOST_FORM_BYTES: Final = 1 << 17  # of a directory; its form takes some six times as much
+_MOST_FOLDER_BYTES: Final = 256
 _MOST_MET: Final = 256
 
 Record = tuple[int, int, int]
@@ -87,7 +88,11 @@ class _Form:
 
 
 class Directories:
-    """Reads directories, and knows the forms of those that it met twice: few are met just once more."""
+    """Reads directories, and knows the forms of those that it met twice.
+
+    To make a form takes half as long as it saves at each directory after that: many are met just once. None is
+    given up for another; after many kinds everything is forgotten, and begins anew.
+    """
 
     def __init__(self) -> None:
         self._met: set[_Kind] = set()
@@ -97,6 +102,11 @@ class Directories:
     def known(self) -> int:
         """How many forms are known."""
         return len(self._forms)
+
+    def forget(self) -> None:
+        """Know no form any more."""
+        self._met.clear()
+        self._forms.clear()
 
     def read(self, entries: bytes, count: int) -> tuple[str, dict[str, Record]]:
         """The first folder of all names, and the records by the rest of their names.
@@ -110,20 +120,13 @@ class Directories:
         if known:
             return known
         prefix, records, runs = _read_anew(entries, count, folder)
-        if form is None and len(entries) <= _MOST_FORM_BYTES:
-            if kind in self._met:
-                _make_room(self._forms, _MOST_FORMS)
+        if form is None and len(entries) <= _MOST_FORM_BYTES and len(folder) <= _MOST_FOLDER_BYTES:
+            if len(self._met) >= _MOST_MET:
+                self.forget()
+            if kind in self._met and len(self._forms) < _MOST_FORMS:
                 self._forms[kind] = _Form(entries, runs, prefix, list(records))
-            else:
-                _make_room(self._met, _MOST_MET)
-                self._met.add(kind)
+            self._met.add(kind)
         return prefix, records
-
-
-def _make_room(kept: set[_Kind] | dict[_Kind, _Form], most: int) -> None:
-    """Begin anew where there are too many: threads may do so at the same time."""
-    if len(kept) >= most:
-        kept.clear()
 
 
 def _read_anew(entries: bytes, count: int, folder: bytes) -> tuple[str, dict[str, Record], list[_Run]]:
@@ -134,7 +137,8 @@ def _read_anew(entries: bytes, count: int, folder: bytes) -> tuple[str, dict[str
     try:
         while len(places) < count:
             run = _read_run(entries, position, folder, names, places, count)
-            runs.append(run)
+            if len(entries) <= _MOST_FORM_BYTES:
+                runs.append(run)
             position = run.end
     except struct.error as error:
         raise HeaderError(f"{count} records in the directory", "a directory cut short") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from catalog import canonical, excerpt
+from catalog import archive, canonical, excerpt
 from catalog.adapter import build_lightweight_catalog
 from catalog.builder import CheckpointCatalogBuilder, Collaborators
 from catalog.filesystem import FileSystem
@@ -122,7 +122,8 @@ def legacy(outputs_dir: Path, config_filenames: Names) -> CheckpointCatalog:
 
 
 def _forget(outputs_dir: Path, config_filenames: Names) -> None:  # noqa: ARG001 - what a preparation is given
-    """Make this process as new: what sidecars have in common is remembered between builds too."""
+    """Make this process as new: what documents and directories have in common is remembered between builds."""
+    archive.forget()
     canonical.forget()
     excerpt.forget()
 

@@ -14,7 +14,7 @@ from bench import limits_header
 from bench.limits_header import HeaderRow
 from bench.limits_process import Opens, ProcessError
 from bench.limits_rows import ROWS
-from bench.limits_session import Effort, Plan, Session
+from bench.limits_session import Effort, OutputsDiffer, Plan, Session
 from bench.result import TargetState
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MS = 1_000_000
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
 EFFORT = {0: Effort(2, 3)}
-PLAN = Plan(EFFORT, EFFORT, EFFORT, EFFORT, Effort(5), Effort(1, 6), settle_s=0.0)
+PLAN = Plan(EFFORT, EFFORT, EFFORT, EFFORT, Effort(5), Effort(6, 2), settle_s=0.0)
 
 
 class FakeProcesses:
@@ -108,6 +108,21 @@ def test_sizes_that_tell_the_growth_take_turns() -> None:
     assert sorted(measured) == sorted([*SIZES, *SIZES])
     one_after_the_other = sum(size == following for size, following in itertools.pairwise(measured))
     assert one_after_the_other < len(SIZES)
+
+
+def test_a_size_that_fails_takes_no_other_with_it() -> None:
+    class Failing(FakeProcesses):
+        def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
+            reply = super().run(job)
+            return reply | {"counts": {"candidate": [0]}} if job["outputs_dir"].endswith("/30000") else reply
+
+    processes = Failing()
+    session = session_with(processes)
+    assert len(session.first_loads(1_000)) == EFFORT[0].processes
+    for _ in range(2):
+        with pytest.raises(OutputsDiffer, match="30000 checkpoints"):
+            session.first_loads(30_000)
+    assert len(processes.jobs) == (len(SIZES) - 1) * EFFORT[0].processes + 1
 
 
 def test_the_exponent_is_that_of_all_sizes() -> None:
