@@ -85,7 +85,7 @@ class Efforts:
         return self.delayed if latency_ms else self.whole if is_whole_process else self.warm
 
 
-THOROUGH: Final = Efforts(whole=Effort(5, 3), warm=Effort(20, 20), delayed=Effort(3, 1))
+THOROUGH: Final = Efforts(whole=Effort(5, 3), warm=Effort(50, 50), delayed=Effort(3, 1))
 BRIEF: Final = Efforts(whole=Effort(2, 2), warm=Effort(5, 5), delayed=Effort(2, 1))
 
 
