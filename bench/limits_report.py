@@ -51,8 +51,9 @@ def sections(result: Limits) -> tuple[Section, ...]:
             (
                 "Floors: of a first load, the same sidecars listed, opened and read, nothing parsed; of a "
                 "remembered build, the same sidecars and folders stat-ed in the same process. Both take turns "
-                "in random order; times are medians, ratios those of pairs. Page cache warm, imports apart. "
-                "A limit is met where the whole interval lies within it.",
+                "in random order; times are medians, ratios those of pairs. Page cache warm, imports apart; "
+                "whole processes find their modules compiled. A limit is met where the whole "
+                "interval lies within it.",
                 *remarks,
             ),
             wordy=("figure", "floor", "verdict", "calls"),

@@ -30,7 +30,6 @@ SIZES: Final = (14, 50, 1_000, 10_000, 100_000)
 BETWEEN: Final = (3_000, 30_000)
 """Further sizes for the fit of the exponent."""
 
-
 FAST_PATH: Final = "catalog.subjects:fast_sidecars"
 PROGRAM: Final = "ckpt-catalog"
 PROGRAM_MODULE: Final = "catalog"

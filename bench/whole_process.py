@@ -34,13 +34,11 @@ def time_process(
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     stderr: int | IO[bytes] = subprocess.DEVNULL,
 ) -> Ended:
-    """Run a command in `folder` with exactly this environment; after `timeout_s` it is killed.
+    """Run a command in `folder` with this environment; after `timeout_s` it and what it started are killed.
 
-    Only that Python keeps its bytecode there, whatever else is asked for: it is how programs are installed,
-    and without it each process would be timed as it compiles all its modules anew.
-
-    So is what it started then. Its output goes nowhere or to files: a pipe ends only with the last process
-    that holds it. Raises `OSError` where it cannot be started.
+    Of the environment it lacks what keeps Python from keeping bytecode: a program that is installed has it,
+    and each process would else be timed as it compiles its modules anew. Its output goes nowhere or to files:
+    a pipe ends only with the last process that holds it. Raises `OSError` where it cannot be started.
     """
     begun_ns = time.perf_counter_ns()
     process = subprocess.Popen(

@@ -73,8 +73,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         prog="ckpt-catalog", description="List the checkpoints of Hydra and Lightning trees."
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="tell what was read, and how long it took")
-    # With its name given, argparse need not lay out what it would print before that.
-    commands = parser.add_subparsers(prog=parser.prog, required=True, metavar="COMMAND", parser_class=_Command)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Command)
     for name, (fill, purpose) in _COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose)
         if name in arguments:  # to lay out the others takes as long as to list what is remembered

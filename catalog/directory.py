@@ -25,13 +25,12 @@ _OWN_PIECE: Final = (0, 1)
 _UNREADABLE: Final = 0x2061  # encrypted in one of three ways, or a patch to other data
 
 _MOST_FORMS: Final = 16
-_MOST_FORM_BYTES: Final = 1 << 17  # of a directory; its form takes some six times as much
+_MOST_FORM_BYTES: Final = 1 << 17  # of a directory; its form takes some five times as much
 _MOST_FOLDER_BYTES: Final = 256
 _MOST_MET: Final = 256
 
 Record = tuple[int, int, int]
 """Where a record's local header starts, where the record ends at the earliest, and its data's length."""
-
 
 _Kind = tuple[int, int, bytes]
 """A directory's length, its number of entries, and their first folder."""

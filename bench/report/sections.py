@@ -126,7 +126,8 @@ def _asking(result: Result) -> tuple[Section, ...]:
         "same answers in one question, and how much faster that is. Build: a whole catalog, which reads the "
         "checkpoints and asks for histories besides. Without asking: of a whole process, starting the client; "
         "of a call in a process that has called before, a build that does not ask. Times are the best of so "
-        "many calls. Nothing here is judged: `ckpt-bench limits --only wandb` does that."
+        "many calls; whole processes find their modules compiled. Nothing here is "
+        "judged: `ckpt-bench limits --only wandb` does that."
     )
     columns = (
         "asking W&B",
