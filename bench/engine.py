@@ -45,6 +45,9 @@ WARM_AFTER_S = 0.5
 TELLING_ROUND = 2
 """The round that tells what a round takes, where their number depends on it: the first is slower."""
 
+LEAST_PAIRS = 2
+"""So many are measured whatever they take: a single one has no interval, and nothing can be judged by it."""
+
 FAR_SLOWER = 10
 """An arm this many times as fast as the slowest is called several times a round."""
 
@@ -79,7 +82,7 @@ def measure(
     _check(arms, plan)
     session = _Session(arms, call, plan, rng, start_worker, clock, drop)
     for index in range(plan.processes):
-        if not session.may_start(index):
+        if not session.may_start():
             break
         session.run_group(index)
     return session.measurement()
@@ -145,11 +148,11 @@ class _Session:
         self._cold_method: str | None = None
         self._at = (0, -1)
 
-    def may_start(self, index: int) -> bool:
-        """Whether somebody is left to measure, and a group with one round fits into the budget."""
+    def may_start(self) -> bool:
+        """Whether somebody is left to measure, and a group with one round is needed or fits into the budget."""
         if not self._active:
             return False
-        return index == 0 or self._elapsed_s() + self._least_group_s <= self._plan.budget_s
+        return self._is_wanting() or self._elapsed_s() + self._least_group_s <= self._plan.budget_s
 
     def run_group(self, index: int) -> None:
         """Start a process for each arm, warm them up, and let them take turns."""
@@ -188,7 +191,11 @@ class _Session:
         rounds: list[Round] = []
         round_s = 0.0
         start_s = self._clock() - begun_s
-        while self._active and len(rounds) < self._rounds and (not rounds or self._fits(index, round_s)):
+        while (
+            self._active
+            and len(rounds) < self._rounds
+            and (not rounds or self._is_wanting(len(rounds)) or self._fits(index, round_s))
+        ):
             self._at = (index, len(rounds))
             round_begun_s = self._clock()
             rounds.append(self._run_round(workers))
@@ -198,6 +205,10 @@ class _Session:
             if len(rounds) == TELLING_ROUND and index == 0 and self._plan.balanced:
                 self._rounds = min(self._plan.rounds, pairs_per_group(start_s, round_s))
         return rounds
+
+    def _is_wanting(self, more: int = 0) -> bool:
+        """Whether there are too few rounds, with so many of a group that is not at its end."""
+        return sum(len(group.rounds) for group in self._groups) + more < LEAST_PAIRS
 
     def _fits(self, index: int, round_s: float) -> bool:
         """Whether another round leaves the later groups their share of the budget."""

@@ -25,7 +25,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `warmups` untimed calls come before the first round of a process (fewer where they are slow). `cold`
     makes the tree's files cold before every timed call. `budget_s` is shared out among the groups and ends
-    the measurement before a round that would exceed it; one round of all arms is always measured.
+    the measurement before a round that would exceed it; two rounds of all arms are measured whatever they take.
     `timeout_s` is the patience with one request. `calls_limit` bounds how often a fast arm is called in a
     round that a slow one holds up. Where it is `balanced`, groups have no more rounds than pay beside what
     starting a group takes: `sampling.pairs_per_group`.

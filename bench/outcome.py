@@ -26,7 +26,7 @@ WORDS = {
     ExitCode.MISSED: "a time target is missed",
     ExitCode.USAGE: "the request makes no sense as it stands; nothing was run",
     ExitCode.OUTPUTS_DIFFER: "outputs differ, so that no ratio of theirs counts",
-    ExitCode.INCONCLUSIVE: "a target was measured by one call alone, which cannot tell",
+    ExitCode.INCONCLUSIVE: "a target was measured by one call alone, which cannot tell: raise --budget",
     ExitCode.NOTHING_MEASURED: "nothing, or not everything that was asked for, was measured",
 }
 """What each exit code says."""

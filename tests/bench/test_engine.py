@@ -278,9 +278,10 @@ def test_the_budget_is_shared_out_among_the_groups() -> None:
     assert found.elapsed_s <= 7.5
 
 
-def test_one_full_round_is_measured_whatever_the_budget() -> None:
-    found = Laboratory(slow=5000.0).measure(budget_s=0.001)
-    assert [len(group.rounds) for group in found.groups] == [1]
+@pytest.mark.parametrize(("rounds", "measured"), [(3, [2]), (1, [1, 1])])
+def test_two_rounds_are_measured_whatever_the_budget(rounds: int, measured: list[int]) -> None:
+    found = Laboratory(slow=5000.0).measure(rounds=rounds, budget_s=0.001)
+    assert [len(group.rounds) for group in found.groups] == measured
     assert set(found.groups[0].rounds[0].samples) == {"fast", "slow"}
     assert not found.complete
 
