@@ -176,7 +176,8 @@ def _list(options: argparse.Namespace) -> int:
     catalog = _build(options)
     entries = selection.apply(catalog.entries)
     if options.json:
-        print(listing.catalog_json(catalog, entries))
+        sys.stdout.writelines(listing.catalog_json(catalog, entries))
+        print()
         return PASSED if entries or selection == Selection() else NOTHING_MATCHED
     if entries:
         print(listing.table(entries, catalog.outputs_dir))

@@ -63,7 +63,7 @@ class Reader:
     _last_read: tuple[str, bytes] = ("", b"")
     _shared_configs: dict[str, str | None] = field(default_factory=dict)
     _hydra_configs: dict[str, str | None] = field(default_factory=dict)
-    path_below: Callable[[str], Path] = field(init=False)
+    path_below: Callable[[str, str], Path] = field(init=False)
 
     def __post_init__(self) -> None:
         self.path_below = maker_below(Path(self.tree.root))

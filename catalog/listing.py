@@ -10,23 +10,36 @@ import msgspec
 from catalog.records import CheckpointCatalog, CheckpointCatalogEntry, Provenance, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from catalog.validator import ValidationReport
+
+_PIECE = 64
+"""So many entries as JSON stay below what glibc asks the system for anew each time (128 kB)."""
 
 _COLUMNS = ("epochs", "hmean", "score", "created", "architecture", "backbone", "metadata", "checkpoint")
 
 
 def as_json(value: object) -> str:
     """Any of the records as JSON; a path whose bytes are no UTF-8 shows them as escapes."""
-    try:
-        return msgspec.json.encode(value, enc_hook=_encoder()).decode()
-    except UnicodeEncodeError:
-        return msgspec.json.encode(_escaped(msgspec.to_builtins(value, enc_hook=_plain))).decode()
+    return _encoder()(value)
 
 
-def _encoder() -> Callable[[object], object]:
+def _encoder() -> Callable[[object], str]:
+    """`as_json` for one value after the other."""
+    encode = msgspec.json.Encoder(enc_hook=_plain_once()).encode
+
+    def encoded(value: object) -> str:
+        try:
+            return encode(value).decode()
+        except UnicodeEncodeError:
+            return msgspec.json.encode(_escaped(msgspec.to_builtins(value, enc_hook=_plain))).decode()
+
+    return encoded
+
+
+def _plain_once() -> Callable[[object], object]:
     """`_plain`, but each provenance is encoded once: thousands of entries share one."""
     encoded: dict[int, msgspec.Raw] = {}
 
@@ -59,19 +72,22 @@ def _escaped(value: Any) -> Any:
     return value
 
 
-def catalog_json(catalog: CheckpointCatalog, entries: Sequence[CheckpointCatalogEntry]) -> str:
-    """The selected entries, and what the whole catalog left out or found damaged."""
-    return as_json(
-        {
-            "outputs_dir": catalog.outputs_dir,
-            "total_count": catalog.total_count,
-            "metadata_available_count": catalog.metadata_available_count,
-            "catalog_build_time_seconds": catalog.catalog_build_time_seconds,
-            "entries": entries,
-            "skipped": catalog.skipped,
-            "problems": catalog.problems,
-        }
-    )
+def catalog_json(catalog: CheckpointCatalog, entries: Sequence[CheckpointCatalogEntry]) -> Iterator[str]:
+    """The selected entries, and what the whole catalog left out or found damaged, piece by piece.
+
+    Memory that is used again costs nothing; the whole text at once would be the largest thing here.
+    """
+    encode = _encoder()
+    head = {
+        "outputs_dir": catalog.outputs_dir,
+        "total_count": catalog.total_count,
+        "metadata_available_count": catalog.metadata_available_count,
+        "catalog_build_time_seconds": catalog.catalog_build_time_seconds,
+    }
+    yield encode(head).removesuffix("}") + ',"entries":['
+    for begin in range(0, len(entries), _PIECE):
+        yield ("," if begin else "") + encode(entries[begin : begin + _PIECE])[1:-1]
+    yield "]," + encode({"skipped": catalog.skipped, "problems": catalog.problems}).removeprefix("{")
 
 
 def table(entries: Iterable[CheckpointCatalogEntry], outputs_dir: Path) -> str:

@@ -65,7 +65,7 @@ def _entry(reader: Reader, path: str, told: Excerpt) -> CheckpointCatalogEntry |
     folder, _, file_name = path.rpartition("/")
     config_path = reader.config_path(folder, file_name)
     return CheckpointCatalogEntry(
-        checkpoint_path=reader.path_below(path),
+        checkpoint_path=reader.path_below(folder, file_name),
         config_path=None if config_path is None else reader.absolute_path(config_path),
         display_name=stem_of(file_name),
         architecture=told.architecture,

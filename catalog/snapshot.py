@@ -1,7 +1,6 @@
 """A memory as the bytes of an index file: versioned, checksummed, with paths below the outputs directory.
 
-Its outline comes first, and is all that is read while nothing has changed. Entries are stored as rows of plain
-values, which are read faster than records.
+Its outline comes first, and is all that is read while nothing has changed.
 """
 
 from __future__ import annotations
@@ -13,33 +12,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
+from catalog.columns import Columns, columns_of, entries_of
 from catalog.filesystem import Signature
 from catalog.index import Memory
 from catalog.keys import Key
 from catalog.outline import Outline, outline_of
-from catalog.paths_below import maker_below
-from catalog.records import (
-    Answer,
-    CheckpointCatalogEntry,
-    Kind,
-    MonitorMode,
-    Problem,
-    Provenance,
-    SkippedCheckpoint,
-)
+from catalog.records import Answer, Kind, Problem, SkippedCheckpoint
 from catalog.scan import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-READER_VERSION: Final = 7
+READER_VERSION: Final = 8
 """Raised with every change of what a build answers or of how it is stored; older files are then rebuilt."""
 
 _MAGIC: Final = b"ckpt-catalog index\n"
 _HEAD_BYTES: Final = len(_MAGIC) + 4 + 4
 _NO_NAMES: Final = frozenset({"", ".", ".."})
 _NOTHING: Final = -1
-"""The number of no config, no entry, nothing left out."""
+"""The number of no entry, nothing left out."""
 
 _Number = Annotated[int, msgspec.Meta(ge=0)]
 _NumberOrNothing = Annotated[int, msgspec.Meta(ge=_NOTHING)]
@@ -49,30 +40,8 @@ class SnapshotError(ValueError):
     """Bytes that are no snapshot of the wanted memory; its text says what they are instead."""
 
 
-_Row = tuple[
-    str,  # the checkpoint's path
-    _NumberOrNothing,  # config
-    _Number,  # provenance
-    tuple[  # the entry's other fields in their order
-        str,
-        str,
-        str,
-        str,
-        int,
-        str,
-        float | None,
-        float | None,
-        float | None,
-        str | None,
-        MonitorMode | None,
-        float | None,
-        bool,
-    ],
-]
-
-
 class _Snapshot(msgspec.Struct, array_like=True):
-    """What a file holds: an outline (entries as `rows`, `told` for what else it tells), and the memory."""
+    """What a file holds: an outline (`told` for what else than entries it tells), and the memory."""
 
     key: Key
     folders: list[str]
@@ -80,9 +49,7 @@ class _Snapshot(msgspec.Struct, array_like=True):
     signatures: list[Signature | None]
     links: dict[str, Kind]
     expires_ns: int | None
-    provenances: list[dict[str, str]]
-    configs: list[str]
-    rows: list[_Row]
+    entries: Columns
     told: msgspec.Raw
     memory: msgspec.Raw
 
@@ -152,7 +119,7 @@ def decode(data: bytes, key: Key) -> Snapshot:
         found = _decode_snapshot(payload)
         if found.key != key:
             raise SnapshotError("it was written for another tree or other options")
-        # Nothing else of the file is kept: its rows are entries now.
+        # Nothing else of the file is kept: its columns are entries now.
         return Snapshot(_outline(found), bytes(found.memory), _prefix(key))
     except SnapshotError:
         raise
@@ -169,15 +136,11 @@ class _Writer:
         self._outline = outline
         self._prefix = _prefix(key)
         self._dependencies = {path: number for number, path in enumerate(outline.dependencies)}
-        self._provenances: list[Provenance] = []
-        self._numbers: dict[int, int] = {}  # by identity: entries share their provenances
-        self._configs: dict[Path | None, int] = {None: _NOTHING}
         self._encode = msgspec.msgpack.Encoder(enc_hook=self._text).encode
 
     def payload(self) -> bytes:
         """Everything but the head. Raises `UnicodeEncodeError`, `OverflowError`."""
         outline = self._outline
-        rows = [self._row(one) for one in outline.entries]
         told: _Told = (outline.skipped, outline.problems)
         rest: _Rest = (list(self._memory.folders.values()), self._answers())
         return self._encode(
@@ -188,34 +151,10 @@ class _Writer:
                 outline.signatures,
                 outline.links,
                 outline.expires_ns,
-                [one.to_dict() for one in self._provenances],
-                [self._text(one) for one in self._configs if one is not None],
-                rows,
+                columns_of(outline.entries, self._text),
                 msgspec.Raw(self._encode(told)),
                 msgspec.Raw(self._encode(rest)),
             )
-        )
-
-    def _row(self, entry: CheckpointCatalogEntry) -> _Row:
-        return (
-            self._text(entry.checkpoint_path),
-            self._configs.setdefault(entry.config_path, len(self._configs) - 1),
-            self._number(entry.provenance),
-            (
-                entry.display_name,
-                entry.architecture,
-                entry.backbone,
-                entry.exp_name,
-                entry.epochs,
-                entry.created_timestamp,
-                entry.hmean,
-                entry.precision,
-                entry.recall,
-                entry.monitor,
-                entry.monitor_mode,
-                entry.score,
-                entry.has_metadata,
-            ),
         )
 
     def _answers(self) -> list[_Stored]:
@@ -242,13 +181,6 @@ class _Writer:
             )
         return stored
 
-    def _number(self, provenance: Provenance) -> int:
-        number = self._numbers.get(id(provenance))
-        if number is None:
-            number = self._numbers[id(provenance)] = len(self._provenances)
-            self._provenances.append(provenance)
-        return number
-
     def _text(self, path: Path) -> str:
         """A path below the outputs directory, empty for itself; one elsewhere is absolute, and stays so."""
         text = str(path)
@@ -260,14 +192,6 @@ def _outline(found: _Snapshot) -> Outline:
     key = found.key
     if len(found.signatures) != len(found.folders) + len(found.dependencies):
         raise ValueError(f"{len(found.signatures)} signatures of another number of paths")
-    provenances = [Provenance(one) for one in found.provenances]
-    below = maker_below(Path(key.root))
-    configs: list[Path | None] = [below(one) for one in found.configs]
-    configs.append(None)  # what `_NOTHING` leads to
-    entries = [
-        CheckpointCatalogEntry(below(path), configs[config], *fields, provenances[provenance])
-        for path, config, provenance, fields in found.rows
-    ]
     skipped: list[SkippedCheckpoint] = []
     problems: list[Problem] = []
     if bytes(found.told) != _NOTHING_TOLD:
@@ -278,7 +202,7 @@ def _outline(found: _Snapshot) -> Outline:
         found.signatures,
         found.links,
         found.expires_ns,
-        entries,
+        entries_of(found.entries, Path(key.root)),
         skipped,
         problems,
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from itertools import cycle
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,9 +53,30 @@ def test_details_name_the_source_of_each_told_field() -> None:
 
 
 def test_json_holds_every_field_and_what_was_left_out() -> None:
-    told = json.loads(listing.catalog_json(CATALOG, CATALOG.entries))
+    told = json.loads("".join(listing.catalog_json(CATALOG, CATALOG.entries)))
     assert told["entries"][0]["checkpoint_path"] == "outputs/exp/best.ckpt"
     assert told["skipped"] == [{"checkpoint_path": "outputs/x.ckpt", "reason": "why"}]
+
+
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 200])
+def test_json_in_pieces_is_what_it_is_as_a_whole(count: int) -> None:
+    paths = [
+        ROOT / f"{number}{odd}" for number, odd in zip(range(count), cycle(["", "\udcff", "é"]), strict=False)
+    ]
+    entries = [msgspec.structs.replace(ENTRY, checkpoint_path=one) for one in paths]
+    pieces = list(listing.catalog_json(CATALOG, entries))
+    told = json.loads("".join(pieces))
+    assert told["entries"] == [json.loads(listing.as_json(one)) for one in entries]
+    assert list(told) == [
+        "outputs_dir",
+        "total_count",
+        "metadata_available_count",
+        "catalog_build_time_seconds",
+        "entries",
+        "skipped",
+        "problems",
+    ]
+    assert len(pieces) == 2 + -(-count // 64)
 
 
 _PROVENANCES = st.builds(Provenance, st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=3))

@@ -21,8 +21,10 @@ _names = st.text(st.characters(exclude_characters="/\0"), min_size=1).filter(
     folder=st.sampled_from([".", "/", "a", "a/b", "/a/b", "../a", "//a"]),
 )
 def test_a_path_is_the_same_as_by_the_operator(names: list[str], folder: str) -> None:
-    path = "/".join(names)
-    made, plain = maker_below(Path(folder))(path), Path(folder) / path
+    *above, name = names
+    below = maker_below(Path(folder))
+    below("/".join(above), "beside")
+    made, plain = below("/".join(above), name), Path(folder) / "/".join(names)
     assert (made, str(made), made.parts, hash(made)) == (plain, str(plain), plain.parts, hash(plain))
     assert (made.parent, made.name, made.suffix, type(made)) == (
         plain.parent,
@@ -34,5 +36,5 @@ def test_a_path_is_the_same_as_by_the_operator(names: list[str], folder: str) ->
 
 @pytest.mark.parametrize("name", ["a.ckpt", "epoch=3-step=100.ckpt", "größe.ckpt", " ", "a\\b"])
 def test_a_path_goes_to_other_processes(name: str) -> None:
-    made = maker_below(Path("a"))(name)
+    made = maker_below(Path("a"))("", name)
     assert pickle.loads(pickle.dumps(made)) == Path("a") / name  # noqa: S301 - its own bytes

@@ -129,17 +129,33 @@ def sealed(stored: snapshot._Snapshot) -> bytes:
     return b"".join((DATA[: snapshot._HEAD_BYTES - 4], zlib.crc32(payload).to_bytes(4, "big"), payload))
 
 
+COLUMNS: tuple[Any, ...] = stored_of(HONEST).entries
+
+
+def with_column(at: int, column: object) -> bytes:
+    """The file of an honest memory but for one column of its entries."""
+    columns: Any = (*COLUMNS[:at], column, *COLUMNS[at + 1 :])
+    return sealed(msgspec.structs.replace(stored_of(HONEST), entries=columns))
+
+
 def deep(levels: int) -> msgspec.Raw:
     return msgspec.Raw(b"\x91" * levels + b"\xc0")
 
 
 def test_numbers_that_lead_nowhere_are_told_even_under_a_right_checksum() -> None:
-    for part in ("provenances", "configs"):
-        stored = msgspec.structs.replace(stored_of(HONEST), **{part: []})
-        if part == "configs":
-            stored.rows[0] = ("exp/a.ckpt", 1, *stored.rows[0][2:])
+    shared = [at for at, column in enumerate(COLUMNS) if isinstance(column, tuple)]
+    assert len(shared) == 9
+    for at in shared:
+        values, _ = COLUMNS[at]
         with pytest.raises(SnapshotError, match="cannot be read"):
-            snapshot.decode(sealed(stored), KEY)
+            snapshot.decode(with_column(at, (values, [len(values)])), KEY)
+
+
+def test_columns_of_several_lengths_are_told_even_under_a_right_checksum() -> None:
+    for at, column in enumerate(COLUMNS):
+        longer = (column[0], [0, 0]) if isinstance(column, tuple) else column * 2
+        with pytest.raises(SnapshotError, match="several lengths"):
+            snapshot.decode(with_column(at, longer), KEY)
 
 
 @pytest.mark.parametrize(
@@ -147,13 +163,13 @@ def test_numbers_that_lead_nowhere_are_told_even_under_a_right_checksum() -> Non
     [
         {"signatures": []},
         {"signatures": [SIGNATURE] * 9},
-        {"rows": [("exp/a.ckpt", -2, 0, (*("x",) * 4, 1, "x", *(None,) * 6, True))]},
-        {"rows": [("exp/a.ckpt", 0, -1, (*("x",) * 4, 1, "x", *(None,) * 6, True))]},
+        {"entries": (*COLUMNS[:2], (["config.yaml"], [-1]), *COLUMNS[3:])},
+        {"entries": (*COLUMNS[:13], (["middle"], [0]), *COLUMNS[14:])},
         {"told": msgspec.Raw(msgspec.msgpack.encode(([({"a": 1}, "why")], [])))},
         {"told": deep(100_000)},
         {"folders": [b"\xff"]},
     ],
-    ids=["no signature", "more signatures", "config -2", "provenance -1", "no path", "deep", "no text"],
+    ids=["no signature", "more signatures", "config -1", "no mode", "no path", "deep", "no text"],
 )
 def test_an_outline_that_cannot_be_is_refused_under_a_right_checksum(changes: dict[str, Any]) -> None:
     assert snapshot.decode(sealed(stored_of(HONEST)), KEY).memory() == HONEST
