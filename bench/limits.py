@@ -101,6 +101,7 @@ def measure(
     chosen = [row for row in rows if row.name in request.names]
     pairs = [(row, one) for row in chosen for one in row.sizes if _is_measured(row, one, request.sizes)]
     sizes = {size for row, one in pairs for size in (one, *row.needs) if size is not None}
+    sizes |= {SIZES[0]} if sizes else set()  # what first loads of larger ones warm up on
     _say(f"writing trees of {', '.join(f'{size:,}' for size in sorted(sizes))} checkpoints")
     figures: list[Figure] = []
     with (

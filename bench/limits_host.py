@@ -84,22 +84,30 @@ def _is_below(record: Any, folder: Path) -> bool:
 def alternate(job: dict[str, Any]) -> dict[str, Any]:
     """All subjects take turns, in random order each of `rounds`, each prepared before its call.
 
-    `warmups` untimed rounds come first. The answers of the last round are compared by digest.
+    `warmups` untimed rounds come first, on the tree at `warmup_dir`. The answers of the last round are compared
+    by digest.
     """
+    if job["warmups"]:
+        warming = Contestants({**job, "outputs_dir": job["warmup_dir"]})
+        for _ in range(job["warmups"]):
+            _take_turns(warming)
     contestants = Contestants(job)
-    rounds: list[Times] = []
-    for number in range(-job["warmups"], job["rounds"]):
-        times: Times = {}
-        for name in contestants.shuffled():
-            contestants.prepare(name)
-            times[name] = contestants.time_ns(name, is_compared=number == job["rounds"] - 1)
-        if number >= 0:
-            rounds.append(times)
+    rounds = [
+        _take_turns(contestants, is_compared=number == job["rounds"] - 1) for number in range(job["rounds"])
+    ]
     return {
         "rounds": rounds,
         "counts": {name: sorted(counts) for name, counts in contestants.counts.items()},
         "digests": {name: sorted(digests) for name, digests in contestants.digests.items()},
     }
+
+
+def _take_turns(contestants: Contestants, *, is_compared: bool = False) -> Times:
+    times: Times = {}
+    for name in contestants.shuffled():
+        contestants.prepare(name)
+        times[name] = contestants.time_ns(name, is_compared=is_compared)
+    return times
 
 
 def change(job: dict[str, Any]) -> dict[str, Any]:

@@ -46,11 +46,11 @@ class Plan:
     first_load: Mapping[int, Effort] = field(
         default_factory=lambda: {
             0: Effort(12, 20, 2),
-            1_000: Effort(24, 5, 1),
-            3_000: Effort(16, 2, 1),
-            10_000: Effort(12, 3),
-            30_000: Effort(8),
-            100_000: Effort(8),
+            1_000: Effort(60, 1, 1),
+            3_000: Effort(16, 1, 1),
+            10_000: Effort(16, 1, 1),
+            30_000: Effort(12, 1, 1),
+            100_000: Effort(20, 1, 1),
         }
     )
     remembered: Mapping[int, Effort] = field(
@@ -99,9 +99,20 @@ class Session:
         }
 
     def alternate(
-        self, checkpoints: int, candidate: str, floor: str, effort: Effort, *, unprepared: bool = False
+        self,
+        checkpoints: int,
+        candidate: str,
+        floor: str,
+        effort: Effort,
+        *,
+        unprepared: bool = False,
+        warmup_on: int | None = None,
     ) -> list[dict[str, Any]]:
-        """Candidate and floor in alternation, one reply a process. Raises `ProcessError`, `OutputsDiffer`."""
+        """Candidate and floor in alternation, one reply a process. Raises `ProcessError`, `OutputsDiffer`.
+
+        Processes warm up on the same tree, or on that of `warmup_on` checkpoints.
+        """
+        warmup_dir = self.trees[checkpoints if warmup_on is None else warmup_on]
         replies = []
         for _ in range(effort.processes):
             job = self.job(
@@ -110,6 +121,7 @@ class Session:
                 {"candidate": candidate, "floor": floor},
                 rounds=effort.rounds,
                 warmups=effort.warmups,
+                warmup_dir=str(warmup_dir),
                 unprepared=["candidate"] if unprepared else [],
             )
             replies.append(self.processes.run(job))
@@ -120,7 +132,8 @@ class Session:
         """First loads beside their floor, measured once a session: those that tell how the cost grows in turns.
 
         Their processes follow each other in random order, so that a machine which is slower for a minute is not
-        so for one size alone.
+        so for one size alone. All of them import what they need on the smallest tree: none finds memory at hand
+        that an earlier load of its own tree has left.
         """
         if checkpoints not in self._first_loads and checkpoints not in self._failed:
             is_growing = checkpoints >= GROWING
@@ -140,7 +153,9 @@ class Session:
             if size in self._failed:
                 continue
             try:
-                replies[size] += self.alternate(size, FIRST, READ_FLOOR, replace(efforts[size], processes=1))
+                replies[size] += self.alternate(
+                    size, FIRST, READ_FLOOR, replace(efforts[size], processes=1), warmup_on=min(self.trees)
+                )
             except (ProcessError, OutputsDiffer) as error:
                 self._failed[size] = error  # of this size alone
         self._first_loads |= replies

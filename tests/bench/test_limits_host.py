@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CALLS: list[str] = []
+SEEN: list[Path] = []
 
 
 def first(outputs_dir: Path, _: object) -> list[Any]:
@@ -22,8 +23,9 @@ def first(outputs_dir: Path, _: object) -> list[Any]:
     return [path.read_text() for path in sorted(outputs_dir.iterdir())]
 
 
-def second(*_: object) -> list[Any]:
+def second(outputs_dir: Path, _: object) -> list[Any]:
     CALLS.append("second")
+    SEEN.append(outputs_dir)
     return []
 
 
@@ -67,6 +69,7 @@ first.prepare = _prepare  # type: ignore[attr-defined]  # a function's own attri
 def job(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "a.metadata.yaml").write_text("metrics:\n  hmean: 0.5\n")
     CALLS.clear()
+    SEEN.clear()
     return {
         "outputs_dir": str(tmp_path),
         "config_filenames": ["config.yaml"],
@@ -74,6 +77,7 @@ def job(tmp_path: Path) -> dict[str, Any]:
         "seed": 3,
         "rounds": 20,
         "warmups": 1,
+        "warmup_dir": str(tmp_path),
     }
 
 
@@ -87,6 +91,18 @@ def test_all_take_turns_in_changing_order_each_prepared_before_its_call(job: dic
     turns = text.replace("prepare first", "f").replace("second", "s").split()
     rounds = {"".join(turns[at : at + 2]) for at in range(0, len(turns), 2)}
     assert rounds == {"fs", "sf"}
+
+
+def test_warming_up_is_done_on_the_tree_that_is_named_for_it(
+    job: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    reply = limits_host.alternate({**job, "rounds": 2, "warmups": 3, "warmup_dir": str(other)})
+    warm_ups, timed = SEEN[:3], SEEN[3:]
+    assert warm_ups == [other] * 3
+    assert timed == [Path(job["outputs_dir"])] * 2
+    assert len(reply["rounds"]) == 2
+    assert reply["counts"]["candidate"] == [1]
 
 
 def test_the_unprepared_run_as_the_process_finds_them(job: dict[str, Any]) -> None:

@@ -108,6 +108,7 @@ def test_sizes_that_tell_the_growth_take_turns() -> None:
     assert sorted(measured) == sorted([*SIZES, *SIZES])
     one_after_the_other = sum(size == following for size, following in itertools.pairwise(measured))
     assert one_after_the_other < len(SIZES)
+    assert {job["warmup_dir"] for job in processes.jobs} == {f"/trees/{min(SIZES)}"}
 
 
 def test_a_size_that_fails_takes_no_other_with_it() -> None:
