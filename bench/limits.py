@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = [row.name for row in ROWS]
     parser.description = (
         "Hold the catalog against the floor of the system: ratios, exponent, opened files, command line, "
-        "memory, asking W&B. Takes about twenty minutes. "
+        "memory, asking W&B. Takes about half an hour. "
         "Ends with 0 where every limit is met, 1 where one is missed."
     )
     parser.set_defaults(command=run)

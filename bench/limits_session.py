@@ -65,7 +65,7 @@ class Plan:
         default_factory=lambda: {0: Effort(60), 10_000: Effort(16), 100_000: Effort(6)}
     )
     memory: Mapping[int, Effort] = field(default_factory=lambda: {0: Effort(5), 100_000: Effort(3)})
-    commands: Effort = Effort(25)
+    commands: Effort = Effort(60)
     change: Effort = Effort(16, 24)
     writing: Effort = Effort(8, 3)
     settle_s: float = 3.3

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PASSED, FOUND_FAULTS, USAGE = 0, 1, 2
 NOTHING_MATCHED = 1
+_USUAL_COLUMNS: Final = 80
 
 
 class UsageError(Exception):
@@ -54,6 +55,27 @@ def _tell_everything() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
 
 
+class _Formatter(argparse.HelpFormatter):
+    """The usual help, as wide as the terminal; argparse makes one for each argument that it is told of.
+
+    Its own asks `shutil` for the width, which loads every compression that Python has.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """The width of the terminal, as `shutil.get_terminal_size` finds it."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(1).columns or _USUAL_COLUMNS
+    except (ValueError, OSError):  # closed, or no terminal
+        return _USUAL_COLUMNS
+
+
 class _Command(argparse.ArgumentParser):
     """A parser of one command, which refuses what it does not know: its own usage tells what there is."""
 
@@ -68,16 +90,19 @@ class _Command(argparse.ArgumentParser):
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """What parses `arguments`; commands that are not among them have none of their own."""
+    """What parses `arguments`; where they begin with a command, it has no other."""
     parser = argparse.ArgumentParser(
-        prog="ckpt-catalog", description="List the checkpoints of Hydra and Lightning trees."
+        prog="ckpt-catalog",
+        description="List the checkpoints of Hydra and Lightning trees.",
+        formatter_class=_Formatter,
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="tell what was read, and how long it took")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Command)
-    for name, (fill, purpose) in _COMMANDS.items():
-        command = commands.add_parser(name, help=purpose, description=purpose)
-        if name in arguments:  # to lay out the others takes as long as to list what is remembered
-            fill(command)
+    named = {one: _COMMANDS[one] for one in arguments[:1] if one in _COMMANDS}
+    # To lay out the others takes as long as to list what is remembered.
+    for name, (fill, purpose) in (named or _COMMANDS).items():
+        command = commands.add_parser(name, help=purpose, description=purpose, formatter_class=_Formatter)
+        fill(command)
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from catalog import cli
 from catalog.cli import FOUND_FAULTS, NOTHING_MATCHED, PASSED, USAGE, main
 from catalog.store import INDEX_DIR_VARIABLE
 from tests.catalog.trees import SIDECAR, changed, write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -189,3 +192,25 @@ def test_a_flag_that_there_is_not_is_answered_by_the_commands_own_usage(
     told = capsys.readouterr().err
     assert "--experiment" in told
     assert "unrecognized arguments: --nope; `ckpt-catalog list --help` explains" in told
+
+
+@pytest.mark.parametrize("columns", ["40", "100", "0", "-3", "wide", ""])
+@pytest.mark.parametrize("arguments", [[], ["list"], ["index"]])
+def test_help_is_as_wide_as_argparse_makes_it(
+    arguments: list[str], columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    parser = cli._parser(arguments)
+    ours = _help_of(parser)
+    for one in (parser, *_commands_of(parser)):
+        one.formatter_class = argparse.HelpFormatter
+    assert ours == _help_of(parser)
+
+
+def _help_of(parser: argparse.ArgumentParser) -> list[str]:
+    return [one.format_help() for one in (parser, *_commands_of(parser))]
+
+
+def _commands_of(parser: argparse.ArgumentParser) -> Iterable[argparse.ArgumentParser]:
+    (commands,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    return list(commands.choices.values())
