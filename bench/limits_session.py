@@ -62,7 +62,7 @@ class Plan:
         }
     )
     new_process: Mapping[int, Effort] = field(
-        default_factory=lambda: {0: Effort(60), 10_000: Effort(16), 100_000: Effort(6)}
+        default_factory=lambda: {0: Effort(200), 1_000: Effort(60), 10_000: Effort(16), 100_000: Effort(6)}
     )
     memory: Mapping[int, Effort] = field(default_factory=lambda: {0: Effort(5), 100_000: Effort(3)})
     commands: Effort = Effort(60)
