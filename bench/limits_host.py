@@ -88,7 +88,7 @@ def alternate(job: dict[str, Any]) -> dict[str, Any]:
     by digest.
     """
     if job["warmups"]:
-        warming = Contestants({**job, "outputs_dir": job["warmup_dir"]})
+        warming = Contestants({**job, "outputs_dir": job["warmup_dir"], "seed": job["seed"] + 1})
         for _ in range(job["warmups"]):
             _take_turns(warming)
     contestants = Contestants(job)

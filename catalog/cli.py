@@ -67,9 +67,12 @@ class _Formatter(argparse.HelpFormatter):
 
 def _columns() -> int:
     """The width of the terminal, as `shutil.get_terminal_size` finds it."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told):
-        return int(told)
+    try:
+        told = int(os.environ.get("COLUMNS", "0"))
+    except ValueError:
+        told = 0
+    if told > 0:
+        return told
     try:
         return os.get_terminal_size(1).columns or _USUAL_COLUMNS
     except (ValueError, OSError):  # closed, or no terminal
@@ -201,7 +204,10 @@ def _list(options: argparse.Namespace) -> int:
     catalog = _build(options)
     entries = selection.apply(catalog.entries)
     if options.json:
-        sys.stdout.writelines(listing.catalog_json(catalog, entries))
+        pieces = listing.catalog_json(catalog, entries)
+        # Whole where a character may be refused: half a document is worse than none.
+        for piece in pieces if _is_stdout_utf8() else ["".join(pieces)]:
+            print(piece, end="")
         print()
         return PASSED if entries or selection == Selection() else NOTHING_MATCHED
     if entries:
@@ -213,6 +219,11 @@ def _list(options: argparse.Namespace) -> int:
     if catalog.problems or catalog.skipped:
         print(f"'ckpt-catalog problems {catalog.outputs_dir}' tells what and why", file=sys.stderr)
     return PASSED if entries or selection == Selection() else NOTHING_MATCHED
+
+
+def _is_stdout_utf8() -> bool:
+    encoding = getattr(sys.stdout, "encoding", None) or ""
+    return encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
 
 
 def _selection(options: argparse.Namespace) -> Selection:

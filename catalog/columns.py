@@ -1,6 +1,6 @@
 """The entries of a catalog as columns, the form in which an index file keeps them.
 
-A column is read without an object for each of its rows, and what many entries share is kept once.
+Columns are read without a tuple for each row, and what many entries share is kept once.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def columns_of(entries: Sequence[CheckpointCatalogEntry], text: Callable[[Path],
     places = [_split(text(one.checkpoint_path)) for one in entries]
     configs, config_numbers = _shared(one.config_path for one in entries)
     # Provenances are shared by identity: comparing them would take longer than all else here.
-    provenances = {id(one.provenance): one.provenance.to_dict() for one in entries}
+    provenances = {id(one.provenance): one.provenance for one in entries}
     return (
         _shared(folder for folder, _ in places),
         [name for _, name in places],
@@ -85,7 +85,7 @@ def columns_of(entries: Sequence[CheckpointCatalogEntry], text: Callable[[Path],
         _shared(one.monitor_mode for one in entries),
         [one.score for one in entries],
         [one.has_metadata for one in entries],
-        (list(provenances.values()), _shared(id(one.provenance) for one in entries)[1]),
+        ([one.to_dict() for one in provenances.values()], _shared(id(one.provenance) for one in entries)[1]),
     )
 
 

@@ -194,7 +194,7 @@ def test_a_flag_that_there_is_not_is_answered_by_the_commands_own_usage(
     assert "unrecognized arguments: --nope; `ckpt-catalog list --help` explains" in told
 
 
-@pytest.mark.parametrize("columns", ["40", "100", "0", "-3", "wide", ""])
+@pytest.mark.parametrize("columns", ["40", " 60", "100", "0", "-3", "wide", "", "9" * 5000])
 @pytest.mark.parametrize("arguments", [[], ["list"], ["index"]])
 def test_help_is_as_wide_as_argparse_makes_it(
     arguments: list[str], columns: str, monkeypatch: pytest.MonkeyPatch
@@ -214,3 +214,16 @@ def _help_of(parser: argparse.ArgumentParser) -> list[str]:
 def _commands_of(parser: argparse.ArgumentParser) -> Iterable[argparse.ArgumentParser]:
     (commands,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
     return list(commands.choices.values())
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_is_written_whole_or_not_at_all(outputs: Path, encoding: str) -> None:
+    write(outputs / "three" / "\u017c.ckpt", b"x")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "catalog", "list", str(outputs), "--json"]
+    done = subprocess.run(command, capture_output=True, check=False, env=environment, timeout=60)
+    if encoding == "utf-8":
+        assert done.returncode == PASSED
+        assert "\u017c.ckpt" in str(json.loads(done.stdout)["skipped"])
+    else:
+        assert (done.returncode, done.stdout) == (USAGE, b"")
