@@ -132,8 +132,8 @@ class Session:
         """First loads beside their floor, measured once a session: those that tell how the cost grows in turns.
 
         Their processes follow each other in random order, so that a machine which is slower for a minute is not
-        so for one size alone. They import what they need on the smallest tree, and load their own but once: none
-        finds memory at hand that an earlier load of it has left.
+        so for one size alone. They import what they need on the smallest tree, and load their own only once:
+        none finds memory at hand that an earlier load of it has left.
         """
         if checkpoints not in self._first_loads and checkpoints not in self._failed:
             is_growing = checkpoints >= GROWING
