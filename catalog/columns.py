@@ -66,7 +66,7 @@ def columns_of(entries: Sequence[CheckpointCatalogEntry], text: Callable[[Path],
     """The columns of entries; `text` tells a path's text below the outputs directory."""
     places = [_split(text(one.checkpoint_path)) for one in entries]
     configs, config_numbers = _shared(one.config_path for one in entries)
-    # Provenances are shared by identity: comparing them would take longer than all else here.
+    # Provenances are shared by identity: as mappings they have no hash.
     provenances = {id(one.provenance): one.provenance for one in entries}
     return (
         _shared(folder for folder, _ in places),

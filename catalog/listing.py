@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from catalog.validator import ValidationReport
 
 _PIECE = 64
-"""So many entries as JSON stay below what glibc asks the system for anew each time (128 kB)."""
+"""So many usual entries as JSON stay below what glibc asks the system for anew each time (128 kB)."""
 
 _COLUMNS = ("epochs", "hmean", "score", "created", "architecture", "backbone", "metadata", "checkpoint")
 

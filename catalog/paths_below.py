@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 def maker_below(root: Path) -> Callable[[str, str], Path]:
     """What makes `root / folder / name`: `folder` with `/` between names, or empty; no name `.` or `..`.
 
-    Before Python 3.12, `/` parses and joins both sides: most of the time of a remembered catalog. What
-    `Path.iterdir` uses there for the names that the system gave it does not. The path's text, which nearly
-    everybody asks for, is at hand here; to join it again takes three times as long as to make the path.
-    Names of folders are kept once for all that stands in them. Later versions parse nothing before they must.
+    Before Python 3.12, `/` parses and joins both sides: most of the time of a remembered catalog. Here parts
+    are at hand, and so is the text, which nearly everybody asks for and would be joined of them again. Names of
+    folders are kept once for all that stands in them. Later versions parse nothing before they must.
     """
     if sys.version_info >= (3, 12) or sys.platform == "win32":
         return root.joinpath

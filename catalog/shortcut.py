@@ -45,12 +45,11 @@ def by_sidecar(reader: Reader, folder: Folder, file_name: str, kind: Kind) -> An
         told = excerpt.read(reader.data(path))
     except OSError:
         return None
-    checkpoint = folder.below(file_name)
-    entry = None if told is None else _entry(reader, checkpoint, told)
-    return None if entry is None else Answer(checkpoint, entry, None, (), kind, (path,))
+    entry = None if told is None else _entry(reader, folder.path, file_name, told)
+    return None if entry is None else Answer(folder.below(file_name), entry, None, (), kind, (path,))
 
 
-def _entry(reader: Reader, path: str, told: Excerpt) -> CheckpointCatalogEntry | None:
+def _entry(reader: Reader, folder: str, file_name: str, told: Excerpt) -> CheckpointCatalogEntry | None:
     if not told.epoch:
         return None
     created = accept_moment(told.created_at)
@@ -62,7 +61,6 @@ def _entry(reader: Reader, path: str, told: Excerpt) -> CheckpointCatalogEntry |
         score = _score(told)
     except Unproven:
         return None
-    folder, _, file_name = path.rpartition("/")
     config_path = reader.config_path(folder, file_name)
     return CheckpointCatalogEntry(
         checkpoint_path=reader.path_below(folder, file_name),

@@ -18,9 +18,11 @@ from bench.limits_session import Effort, Plan
 from bench.result import Interval, TargetState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bench.limits_report import Form
+    from bench.limits_session import Session
 
 FIGURE = Figure(
     name="first-load",
@@ -98,3 +100,12 @@ def test_a_small_session_measures_real_processes(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     opened = [one.measured for one in result.figures if one.name == "opens"]
     assert opened == (["0", "0"] if shutil.which("strace") else [""])
+
+
+def test_the_smallest_tree_is_there_to_warm_up_on_whatever_is_measured(tmp_path: Path) -> None:
+    def trees(session: Session, _: int) -> Iterator[Figure]:
+        yield Figure(name="trees", title="trees", checkpoints=50, measured=str(sorted(session.trees)))
+
+    row = replace(ROWS[0], name="trees", sizes=(50,), needs=(), measure=trees)
+    result = measure(Request(("trees",), (50,), 0, tmp_path), lambda _: None, Plan(settle_s=0.0), [row])
+    assert [one.measured for one in result.figures] == ["[14, 50]"]
