@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -184,6 +185,8 @@ def _load_plainly(pickled: bytes, position: int, limits: Limits) -> Loaded:
     try:
         value = unpickler.load()
     except Exception as error:
-        found = f"{type(error).__name__}: {str(error)[:100] or 'it ends too soon'}"
+        is_cut_off = isinstance(error, EOFError | struct.error)  # the latter in the midst of a number
+        told = f"{type(error).__name__}: {str(error)[:100]}".removesuffix(": ")
+        found = "one that ends too soon" if is_cut_off else told
         raise HeaderError("a pickle as torch.save writes it", found) from error
     return Loaded(value, position + unpickler.file.tell(), stand_ins)

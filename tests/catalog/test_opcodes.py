@@ -182,3 +182,9 @@ def test_text_of_python_2_is_read() -> None:
 def test_an_ordered_dict_that_python_2_made_from_pairs_is_read() -> None:
     data = b"\x80\x02ccollections\nOrderedDict\n]](U\x01aK\x01ea\x85R."
     assert load_pickle(data, DEFAULT_LIMITS).value == {"a": 1}
+
+
+@pytest.mark.parametrize("data", [b"junk", b"", b"\x80\x02", b"X\x09\x00", b"(", b"J\x01"])
+def test_a_pickle_that_is_cut_off_is_told_as_one(data: bytes) -> None:
+    with pytest.raises(HeaderError, match="found one that ends too soon"):
+        load_pickle(data, DEFAULT_LIMITS)
