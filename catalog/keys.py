@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -54,6 +55,10 @@ _WANDB_PATHS = ("NETRC", "WANDB_CONFIG_DIR", "WANDB_DIR")
 """Those that lead to a file or folder, from wherever this process stands."""
 
 
+_ZONES = "/usr/share/zoneinfo"
+_LOCAL_ZONE = "/etc/localtime"
+
+
 def _is_relative(path: str) -> bool:
     return bool(path) and not os.path.isabs(path)
 
@@ -72,16 +77,44 @@ def key_of(
         environment.get("TZ", ""),
         *time.tzname,
         f"{time.timezone} {time.altzone}",
+        _zone_rules(environment.get("TZ", ""), environment.get("TZDIR", "")),
+        _user(),
     ]
     if use_wandb_fallback:
-        # A key that is newly set can make runs answer that did not before; its value stays out of the file.
         parts += [environment.get(name, "") for name in _WANDB_VARIABLES]
         parts += [
             os.path.abspath(path) for name in _WANDB_PATHS if _is_relative(path := environment.get(name, ""))
         ]
-        parts.append(str(bool(environment.get("WANDB_API_KEY"))))
+        parts.append(_digest_of_secret(environment.get("WANDB_API_KEY", "")))
     parts += config_filenames
     return Key(_storable(outputs_dir), _storable("\0".join(parts)))
+
+
+@lru_cache(maxsize=16)
+def _zone_rules(zone: str, folder: str) -> str:
+    """What tells the rules of a time zone from others under the same name: they come in another file.
+
+    Taken once, as the system's library reads that file once in a process.
+    """
+    try:
+        found = os.stat(os.path.join(folder or _ZONES, zone.removeprefix(":") or _LOCAL_ZONE))
+    except (OSError, ValueError):  # a zone may be its own rule, or none
+        return ""
+    return f"{found.st_dev} {found.st_ino} {found.st_size} {found.st_mtime_ns}"
+
+
+def _user() -> str:
+    """Whose rights decide what can be read; empty where the system does not tell."""
+    return str(os.geteuid()) if hasattr(os, "geteuid") else ""
+
+
+def _digest_of_secret(secret: str) -> str:
+    """What tells secrets apart, and none of them: another key may see other runs."""
+    if not secret:
+        return ""
+    import hashlib  # takes longer to import than a small catalog to answer, and mostly there is no key
+
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _resolved_name(path: str) -> str:

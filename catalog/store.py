@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from catalog.revision import Revision
 
 INDEX_DIR_VARIABLE = "CKPT_CATALOG_INDEX_DIR"
+_OWN_FOLDER = ".ckpt-catalog"
 _SUFFIX = ".index"
 _TEMPORARY = ".index-part"
+_NAME = "[0-9a-f]" * 16
 _ABANDONED_S = 60.0
 MAX_INDEX_BYTES = 2**30  # some ten million checkpoints; what claims to be larger is no index, and is not read
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -37,14 +39,19 @@ _NOWHERE = f"{os.devnull}/ckpt-catalog"  # nothing is found there, and nothing c
 
 
 def default_index_dir(environment: Mapping[str, str] = os.environ) -> str:
-    """The folder for index files: `CKPT_CATALOG_INDEX_DIR`, else the user's cache folder.
+    """The index files' own folder: in `CKPT_CATALOG_INDEX_DIR`, else in the user's cache folder.
 
     Where the user has none, a folder that cannot be: only the process remembers then.
     """
     if chosen := environment.get(INDEX_DIR_VARIABLE):
-        return chosen
+        return own_index_dir(chosen)
     base = _cache_folder(environment)
     return f"{base}/ckpt-catalog" if base else _NOWHERE
+
+
+def own_index_dir(chosen: str) -> str:
+    """The index files' own folder in a chosen one, which may be the tree itself, or hold others' files."""
+    return f"{chosen}/{_OWN_FOLDER}"
 
 
 def _cache_folder(environment: Mapping[str, str]) -> str | None:
@@ -117,10 +124,13 @@ def remembered(memory: Memory) -> Remembered:
 
 
 class CatalogCache:
-    """Memories by key: those of this process, backed by files in `index_dir` (`None`: the default folder)."""
+    """Memories by key: those of this process, backed by files.
 
-    def __init__(self, index_dir: Path | str | None = None) -> None:
-        self._index_dir = None if index_dir is None else os.fspath(index_dir)
+    They stand in a folder of their own in `chosen_dir`; `None` is the default.
+    """
+
+    def __init__(self, chosen_dir: Path | str | None = None) -> None:
+        self._index_dir = None if chosen_dir is None else own_index_dir(os.fspath(chosen_dir))
         self._memories: dict[Key, Remembered] = {}
 
     @property
@@ -134,7 +144,7 @@ class CatalogCache:
 
     def files(self) -> list[Path]:
         """The index files of all keys."""
-        return sorted(Path(self.index_dir).glob(f"*{_SUFFIX}"))
+        return sorted(Path(self.index_dir).glob(f"{_NAME}{_SUFFIX}"))
 
     def identity(self) -> tuple[int, int] | None:
         """Device and inode of the index folder, which a walk passes over; `None` while there is none."""
@@ -257,7 +267,8 @@ def _write(path: str, data: bytes) -> None:
     _sweep(folder)
     # A number that is drawn: in a container, an earlier writer may have had this process's id.
     part = f"{path.removesuffix(_SUFFIX)}.{os.getpid()}.{os.urandom(4).hex()}{_TEMPORARY}"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+    # For the user alone: others may not be allowed to read what stands in it.
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -270,7 +281,7 @@ def _write(path: str, data: bytes) -> None:
 
 def _sweep(folder: Path) -> None:
     """Delete what killed writers left: their process is gone, or they would long be done."""
-    for left in folder.glob(f"*{_TEMPORARY}"):
+    for left in folder.glob(f"{_NAME}.*{_TEMPORARY}"):
         with contextlib.suppress(OSError):
             if not _is_running(left.name.split(".")[1]) or time.time() - left.stat().st_mtime > _ABANDONED_S:
                 left.unlink()

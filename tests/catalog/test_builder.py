@@ -18,6 +18,7 @@ from catalog.builder import CheckpointCatalogBuilder, Collaborators, build_catal
 from catalog.filesystem import SETTLING_NS, FileSystem
 from catalog.store import INDEX_DIR_VARIABLE, CatalogCache
 from tests.catalog.trees import SIDECAR, changed, write
+from tests.property.comparison import told as all_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,7 +157,7 @@ def test_a_second_build_believes_what_has_not_changed_and_reads_what_has(outputs
         assert build_catalog(outputs, use_cache=use_cache).entries == first.entries
         write(sidecar, changed(SIDECAR, training__epoch=3, exp_name="b"))
         assert build_catalog(outputs, use_cache=use_cache).entries[0].epochs == 3
-    assert list(index.glob("*.index"))
+    assert list(index.rglob("*.index"))
 
 
 def settled(index: Path) -> Collaborators:
@@ -214,13 +215,30 @@ def test_what_a_caller_does_to_a_catalogs_lists_is_not_remembered(outputs: Path,
     assert counts == [(2, 2, 2)] * 3
 
 
-def test_an_index_inside_the_tree_is_no_part_of_it(outputs: Path) -> None:
-    cache = CatalogCache(outputs / ".index")
+@pytest.mark.parametrize("chosen", [".index", ".", "b", "b/checkpoints"])
+def test_an_index_inside_the_tree_is_no_part_of_it_and_hides_nothing(outputs: Path, chosen: str) -> None:
+    cache = CatalogCache(outputs / chosen)
     builder = CheckpointCatalogBuilder(outputs, collaborators=Collaborators(cache=cache))
-    first = builder.build_catalog()
-    write(outputs / ".index" / "foreign.ckpt", b"x")
-    second = builder.build_catalog()
-    assert (second.entries, second.skipped, second.problems) == (first.entries, first.skipped, first.problems)
+    right = all_told(CheckpointCatalogBuilder(outputs, use_cache=False).build_catalog())
+    assert all_told(builder.build_catalog()) == right
+    write(Path(cache.index_dir) / "foreign.ckpt", b"x")
+    assert all_told(builder.build_catalog()) == right
+
+
+@pytest.mark.parametrize("chosen", [".index", ".", "b", "b/checkpoints"])
+def test_an_index_inside_the_tree_is_written_until_all_has_settled_and_no_more(
+    outputs: Path, chosen: str
+) -> None:
+    files = FileSystem(now_ns=lambda: time.time_ns() + 10 * SETTLING_NS)
+
+    def written() -> list[tuple[int, int]]:
+        cache = CatalogCache(outputs / chosen)
+        collaborators = Collaborators(files=files, cache=cache)
+        CheckpointCatalogBuilder(outputs, collaborators=collaborators).build_catalog()
+        return [(path.stat().st_ino, path.stat().st_mtime_ns) for path in cache.files()]
+
+    written()  # its folder is new, and changes the one that it stands in
+    assert written() == written() == written()
 
 
 def test_the_tree_is_never_written_to(outputs: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ import pytest
 
 from catalog import snapshot
 from catalog.index import Memory
-from catalog.keys import Key, key_of
+from catalog.keys import _WANDB_VARIABLES, Key, _zone_rules, key_of
 from catalog.outline import Outline, outline_of
 from catalog.records import Answer, Problem, SkippedCheckpoint
 from catalog.revision import Revision
@@ -56,6 +58,11 @@ def key(tmp_path: Path) -> Key:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "index"
+
+
+def only_file(folder: Path) -> Path:
+    (path,) = Path(CatalogCache(folder).index_dir).iterdir()
+    return path
 
 
 def test_another_process_reads_exactly_what_was_saved(folder: Path, key: Key, tmp_path: Path) -> None:
@@ -177,9 +184,13 @@ def test_every_option_and_every_variable_that_matters_has_its_own_key(monkeypatc
         key_of("./outputs", ("a",), use_wandb_fallback=True, environment={}),
         key_of("outputs", ("b",), use_wandb_fallback=True, environment={}),
         key_of("outputs", ("a",), use_wandb_fallback=False, environment={}),
-        key_of("outputs", ("a",), use_wandb_fallback=True, environment={"WANDB_PROJECT": "p"}),
         key_of("outputs", ("a",), use_wandb_fallback=True, environment={"WANDB_API_KEY": "k"}),
+        key_of("outputs", ("a",), use_wandb_fallback=True, environment={"WANDB_API_KEY": "another"}),
         key_of("outputs", ("a",), use_wandb_fallback=True, environment={"TZ": "Asia/Tokyo"}),
+        *(
+            key_of("outputs", ("a",), use_wandb_fallback=True, environment={name: "one"})
+            for name in _WANDB_VARIABLES
+        ),
     ]
     assert len({key.digest for key in keys}) == len(keys)
     here = [
@@ -197,11 +208,49 @@ def test_every_option_and_every_variable_that_matters_has_its_own_key(monkeypatc
     assert [one == other for one, other in zip(here, there, strict=True)] == [False, True, False] * 3
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("tzname", ("ONE", "TWO")), ("timezone", 12345), ("altzone", 54321)]
+)
+def test_what_the_time_zone_comes_to_is_part_of_the_key(
+    name: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = key_of("/outputs", (), use_wandb_fallback=False, environment={})
+    monkeypatch.setattr(time, name, value)
+    assert key_of("/outputs", (), use_wandb_fallback=False, environment={}) != before
+
+
+@pytest.mark.parametrize("is_below_tzdir", [True, False])
+def test_new_rules_of_a_time_zone_are_another_zone_to_the_next_process(
+    is_below_tzdir: bool, tmp_path: Path
+) -> None:
+    zone = tmp_path / "Somewhere"
+    told = {"TZDIR": str(tmp_path), "TZ": ":Somewhere"} if is_below_tzdir else {"TZ": f":{zone}"}
+
+    def of_new_process() -> Key:
+        _zone_rules.cache_clear()
+        return key_of("/outputs", (), use_wandb_fallback=False, environment=told)
+
+    zone.write_bytes(b"old rules")
+    before = of_new_process()
+    assert of_new_process() == before
+    zone.write_bytes(b"the new rules")
+    # This process goes by the rules that it began with.
+    assert key_of("/outputs", (), use_wandb_fallback=False, environment=told) == before
+    assert of_new_process() != before
+
+
+def test_another_user_has_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key_of("/outputs", (), use_wandb_fallback=False, environment={})
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    assert key_of("/outputs", (), use_wandb_fallback=False, environment={}) != before
+
+
 def test_an_api_key_is_never_written(folder: Path, tmp_path: Path) -> None:
     secret = "k" * 40
     key = key_of(str(tmp_path), (), use_wandb_fallback=True, environment={"WANDB_API_KEY": secret})
     CatalogCache(folder).save(key, memory_below(tmp_path))
-    assert secret.encode() not in b"".join(path.read_bytes() for path in folder.iterdir())
+    assert secret.encode() not in only_file(folder).read_bytes()
 
 
 def test_a_folder_that_cannot_be_written_still_lets_this_process_remember(key: Key, tmp_path: Path) -> None:
@@ -213,13 +262,24 @@ def test_a_folder_that_cannot_be_written_still_lets_this_process_remember(key: K
 
 
 def test_what_a_killed_writer_left_is_swept_at_the_next_write(folder: Path, key: Key, tmp_path: Path) -> None:
-    folder.mkdir()
-    (folder / "old.index-part").write_bytes(b"half")
-    os.utime(folder / "old.index-part", (0, 0))
-    (folder / "new.index-part").write_bytes(b"half")
     cache = CatalogCache(folder)
+    own = Path(cache.index_dir)
+    own.mkdir(parents=True)
+    part = f"{key.digest}.{os.getpid()}.0123abcd.index-part"
+    for name in (part, part.replace("0123", "4567"), "mine.1.index-part", "mine.index"):
+        (own / name).write_bytes(b"half")
+    for name in (part, "mine.1.index-part"):
+        os.utime(own / name, (0, 0))
     cache.save(key, memory_below(tmp_path / "outputs"))
-    assert {path.name for path in folder.iterdir()} == {Path(cache.path(key)).name, "new.index-part"}
+    others = {part.replace("0123", "4567"), "mine.1.index-part", "mine.index"}
+    assert {path.name for path in own.iterdir()} == {Path(cache.path(key)).name, *others}
+    cache.clear()
+    assert {path.name for path in own.iterdir()} == others
+
+
+def test_an_index_is_for_its_user_alone(folder: Path, key: Key, tmp_path: Path) -> None:
+    CatalogCache(folder).save(key, memory_below(tmp_path / "outputs"))
+    assert stat.S_IMODE(only_file(folder).stat().st_mode) == 0o600
 
 
 def test_names_that_are_no_utf_8_are_left_out_with_their_folder_and_the_rest_is_kept(
@@ -240,14 +300,14 @@ def test_names_that_are_no_utf_8_are_left_out_with_their_folder_and_the_rest_is_
 
 
 def test_the_index_folder_is_chosen_by_its_variable_then_by_the_users_cache(tmp_path: Path) -> None:
-    assert default_index_dir({INDEX_DIR_VARIABLE: str(tmp_path)}) == str(tmp_path)
+    assert default_index_dir({INDEX_DIR_VARIABLE: str(tmp_path)}) == f"{tmp_path}/.ckpt-catalog"
     assert default_index_dir({"XDG_CACHE_HOME": str(tmp_path)}) == f"{tmp_path}/ckpt-catalog"
 
 
 def test_an_index_folder_is_known_by_what_it_is_once_it_is_there(tmp_path: Path) -> None:
     cache = CatalogCache(tmp_path / "link" / ".index")
     assert cache.identity() is None
-    (tmp_path / "sub" / ".index").mkdir(parents=True)
+    (tmp_path / "sub" / ".index" / ".ckpt-catalog").mkdir(parents=True)
     (tmp_path / "link").symlink_to("sub")
     assert cache.identity() is not None
     assert cache.identity() == CatalogCache(tmp_path / "sub" / ".index").identity()
@@ -260,4 +320,4 @@ def test_clearing_forgets_this_process_and_the_files(
     global_cache().save(key, memory_below(tmp_path / "outputs"))
     clear_global_cache()
     assert global_cache().load(key).memory == Memory()
-    assert list((tmp_path / "index").iterdir()) == []
+    assert list((tmp_path / "index").rglob("*.*.index")) == []

@@ -44,4 +44,4 @@ def test_a_first_load_leaves_nothing_behind_and_a_remembered_one_does(outputs: P
     subjects.v2(outputs, NAMES)
     assert not (tmp_path / "index").exists()
     subjects.v2_index.prepare(outputs, NAMES)  # type: ignore[attr-defined]  # a function's own attribute
-    assert len(list((tmp_path / "index").iterdir())) == 1
+    assert len(list((tmp_path / "index").rglob("*.index"))) == 1

@@ -21,7 +21,7 @@ import pytest
 
 from catalog.filesystem import FileSystem
 from tests.catalog.trees import SIDECAR, changed, write
-from tests.faults.test_index_file import SETTLED, Build, build
+from tests.faults.test_index_file import SETTLED, Build, build, own_folder
 from tests.ticks import tick
 
 if TYPE_CHECKING:
@@ -158,7 +158,8 @@ def build_up_to_the_rename(outputs: Path, index: Path) -> None:
 
 
 def names(index: Path) -> list[str]:
-    return sorted(os.listdir(index)) if index.is_dir() else []
+    own = own_folder(index)
+    return sorted(os.listdir(own)) if own.is_dir() else []
 
 
 def assert_tidied(found: Build, outputs: Path, index: Path) -> None:

@@ -88,8 +88,13 @@ def index(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
+def own_folder(index: Path) -> Path:
+    """Where the files of an index stand that is to be kept in `index`."""
+    return Path(CatalogCache(index).index_dir)
+
+
 def only_file(index: Path) -> Path:
-    (path,) = index.iterdir()
+    (path,) = own_folder(index).iterdir()
     return path
 
 
@@ -164,7 +169,7 @@ def test_the_index_of_another_tree_is_not_believed(outputs: Path, index: Path, t
     path = only_file(index)
     own = path.read_bytes()
     build(other, index)
-    foreign = next(one for one in index.iterdir() if one != path)
+    foreign = next(one for one in own_folder(index).iterdir() if one != path)
     path.write_bytes(foreign.read_bytes())
     foreign.write_bytes(own)
     for tree in (outputs, other):
@@ -210,13 +215,13 @@ def test_something_else_in_place_of_the_index_does_not_matter(
     obstruct: Callable[[Path, Path], None], outputs: Path, index: Path
 ) -> None:
     right = build(outputs, index).told
-    obstruct(only_file(index), index)
+    obstruct(only_file(index), own_folder(index))
     for _ in range(2):
         found = build(outputs, index)
         assert found.told == right
         assert len(found.warnings) <= 1
-    if index.is_dir():
-        assert len(list(index.iterdir())) == 1  # nothing half-written is left beside it
+    if own_folder(index).is_dir():
+        assert len(list(own_folder(index).iterdir())) == 1  # nothing half-written is left beside it
 
 
 def as_nobody(call: Callable[[], object]) -> None:
@@ -369,7 +374,7 @@ def test_the_names_of_the_old_cache_clear_the_index(
         build_catalog(outputs)
         only_file(index)
         clear()
-        assert list(index.iterdir()) == []
+        assert list(own_folder(index).iterdir()) == []
 
 
 def test_a_folder_with_a_name_that_is_no_utf_8_is_listed_by_every_process(outputs: Path, index: Path) -> None:

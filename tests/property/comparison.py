@@ -77,7 +77,7 @@ class Comparison:
 
     def start_process(self, config_filenames: Sequence[str]) -> None:
         """Remember only what the index file keeps, and go on with these options."""
-        self.cache = CatalogCache(self.cache.index_dir)
+        self.cache = CatalogCache(self.clock.root / "index")
         self.config_filenames = config_filenames
 
     def build_interrupted(
