@@ -94,13 +94,17 @@ def key_of(
 def _zone_rules(zone: str, folder: str) -> str:
     """What tells the rules of a time zone from others under the same name: they come in another file.
 
-    Taken once, as the system's library reads that file once in a process.
+    Looked at once, as the system's library reads that file once in a process.
     """
     try:
         found = os.stat(os.path.join(folder or _ZONES, zone.removeprefix(":") or _LOCAL_ZONE))
     except (OSError, ValueError):  # a zone may be its own rule, or none
         return ""
     return f"{found.st_dev} {found.st_ino} {found.st_size} {found.st_mtime_ns}"
+
+
+# That reads the file of this process's own zone as `time` is imported, which is by now.
+_zone_rules(os.environ.get("TZ", ""), os.environ.get("TZDIR", ""))
 
 
 def _user() -> str:
