@@ -1,4 +1,4 @@
-"""Sessions: tests, lint, types, bench, gate. Each only says which command runs where."""
+"""Sessions: tests, fuzz, lint, types, bench, gate. Each only says which command runs where."""
 
 import nox
 
@@ -13,6 +13,16 @@ def tests(session: nox.Session) -> None:
     """The test suite."""
     session.install("-e", ".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """The long searches for a stale, misread or lost answer, an hour in all: each fails where it finds one."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.property.test_remembered", "34000")  # edits for each of three clocks
+    session.run("python", "-m", "tests.property.test_canonical_fuzz", "--documents", "100000")
+    session.run("python", "-m", "tests.faults.test_index_concurrency", "1000")
+    session.run("python", "-m", "tests.catalog.test_header", "--checkpoints", "5000")
 
 
 @nox.session

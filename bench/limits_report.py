@@ -14,9 +14,30 @@ from bench.report import markdown, terminal
 from bench.report.sections import Cell, Section, flat
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from bench.limits_result import Figure, Limits
 
 Form = Literal["terminal", "markdown", "json"]
+
+_HEADER = "header"
+_COLUMNS = (
+    *("figure", "checkpoints", "measured", "floor", "x floor"),
+    *("95 % interval", "limit", "verdict", "calls"),
+)
+_HEADER_COLUMNS = ("figure", "measured", "guards", "beside", "95 % interval", "limit", "verdict", "calls")
+_WORDY = ("figure", "floor", "beside", "calls")
+_FLOORS = (
+    "Floors: of a first load, the same sidecars listed, opened and read, nothing parsed; of a remembered "
+    "build, the same sidecars and folders stat-ed in the same process. Both take turns in random order; "
+    "times are medians, ratios those of pairs. Page cache warm, imports apart; whole processes find their "
+    "modules compiled. A limit is met where the whole interval lies within it."
+)
+_GUARDS = (
+    "Guards: how much of what was measured the reader takes beyond a stand-in that believes every byte. All "
+    "take turns in random order; times are medians, ratios those of pairs; page cache warm or cold, as the "
+    "figure says. A limit is met where the whole interval lies within it."
+)
 
 
 def render(result: Limits, form: Form) -> str:
@@ -32,32 +53,11 @@ def render(result: Limits, form: Form) -> str:
 
 def sections(result: Limits) -> tuple[Section, ...]:
     """All that a report shows, in its order; text is safe to print."""
-    remarks = (f"{one.title}{_at(one)}: {printable(one.remark)}" for one in result.figures if one.remark)
+    of_header = [one for one in result.figures if one.name == _HEADER]
+    others = [one for one in result.figures if one.name != _HEADER]
     return (
-        Section(
-            "The catalog beside its floor",
-            (
-                "figure",
-                "checkpoints",
-                "measured",
-                "floor",
-                "x floor",
-                "95 % interval",
-                "limit",
-                "verdict",
-                "calls",
-            ),
-            tuple(_row(one) for one in result.figures),
-            (
-                "Floors: of a first load, the same sidecars listed, opened and read, nothing parsed; of a "
-                "remembered build, the same sidecars and folders stat-ed in the same process. Both take turns "
-                "in random order; times are medians, ratios those of pairs. Page cache warm, imports apart; "
-                "whole processes find their modules compiled. A limit is met where the whole "
-                "interval lies within it.",
-                *remarks,
-            ),
-            wordy=("figure", "floor", "verdict", "calls"),
-        ),
+        *_figures("The catalog beside its floor", _COLUMNS, _FLOORS, others),
+        *_figures("The header reader beside torch.load", _HEADER_COLUMNS, _GUARDS, of_header),
         Section(
             "Where and how",
             lines=(
@@ -75,7 +75,22 @@ def sections(result: Limits) -> tuple[Section, ...]:
     )
 
 
-def _row(figure: Figure) -> tuple[Cell, ...]:
+def _figures(title: str, columns: tuple[str, ...], told: str, figures: Sequence[Figure]) -> Iterator[Section]:
+    """The table of some figures with their remarks, if there are any."""
+    if figures:
+        rows = [_cells(one) for one in figures]
+        remarks = (f"{one.title}{_at(one)}: {printable(one.remark)}" for one in figures if one.remark)
+        yield Section(
+            title,
+            columns,
+            tuple(tuple(row[column] for column in columns) for row in rows),
+            (told, *remarks),
+            wordy=_WORDY,
+        )
+
+
+def _cells(figure: Figure) -> dict[str, Cell]:
+    """What may be told of a figure, by column."""
     unit = f" {figure.unit}" if figure.unit not in {"", "x"} else figure.unit
     limit = (
         "shown only"
@@ -83,17 +98,19 @@ def _row(figure: Figure) -> tuple[Cell, ...]:
         else f"{'>=' if figure.is_least else '<='} {figure.limit:,.10g}{unit}"
     )
     is_exact = figure.value is None or figure.value.low == figure.value.high
-    return (
-        (printable(figure.title),),
-        (NONE if figure.checkpoints is None else f"{figure.checkpoints:,}",),
-        (figure.measured or NONE,),
-        (figure.floor or NONE,),
-        (times(figure.times_floor),),
-        (NONE if is_exact else f"{bounds(figure.value)}{unit}",),
-        (limit,),
-        (NONE if figure.verdict is None else figure.verdict.value,),
-        (figure.calls or NONE,),
-    )
+    return {
+        "figure": (printable(figure.title),),
+        "checkpoints": (NONE if figure.checkpoints is None else f"{figure.checkpoints:,}",),
+        "measured": (figure.measured or NONE,),
+        "guards": (NONE if figure.guards_ms is None else f"{figure.guards_ms:.2g} ms",),
+        "floor": (figure.floor or NONE,),
+        "beside": (figure.floor or NONE,),
+        "x floor": (times(figure.times_floor),),
+        "95 % interval": (NONE if is_exact else f"{bounds(figure.value)}{unit}",),
+        "limit": (limit,),
+        "verdict": (NONE if figure.verdict is None else figure.verdict.value,),
+        "calls": (figure.calls or NONE,),
+    }
 
 
 def _at(figure: Figure) -> str:

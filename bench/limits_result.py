@@ -27,6 +27,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
     `value` and `limit` are in `unit` (`x`: times the floor; empty: a bare number). The value must not exceed
     the limit; where `is_least`, not fall below it. A figure without a limit is shown and judges nothing.
+    `guards_ms` is how much of what was measured the guards take: the header reader's alone are told apart.
     `calls` says how many of what were measured, `samples` holds them all.
     """
 
@@ -34,6 +35,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     checkpoints: int | None
     measured: str = ""
+    guards_ms: float | None = None
     floor: str = ""
     times_floor: float | None = None
     value: Interval | None = None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench import limits_change, limits_header, limits_wandb
 from bench.asking import SPECS as ASKED_TREES
-from bench.figures import duration, share, size
+from bench.figures import duration, share, significant, size
 from bench.limits_figures import MS, exactly, pairs, scaled, times, times_floor
 from bench.limits_result import Figure, judged
 from bench.limits_session import GROWING, READ_FLOOR, STAT_FLOOR, OutputsDiffer, Session, effort_for
@@ -233,8 +233,9 @@ def header(session: Session, _: None) -> Iterator[Figure]:
             name="header",
             title=f"header reader, {name}: times as fast as torch.load",
             checkpoints=None,
-            measured=f"{row.reader_ms:.3g} ms ({row.guards_ms:.2g} ms of it guards)",
-            floor=f"torch.load {row.torch_ms:.3g} ms",
+            measured=f"{row.reader_ms:.3g} ms",
+            guards_ms=row.guards_ms,
+            floor=f"torch.load {significant(row.torch_ms)} ms",
             value=Interval(estimate=speedup.estimate, low=speedup.low, high=speedup.high),
             limit=row.target,
             is_least=True,

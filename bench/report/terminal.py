@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from bench.report.sections import Cell, Section
     from bench.result import Result
+
+_ANY_WIDTH = 1 << 16
 
 _STYLES = {
     "holds": "green",
@@ -62,7 +65,8 @@ def _print(console: Console, section: Section) -> None:
     if section.rows:
         table = _table(section, is_folded=False)
         # Figures are cut at the column's end only where there is no other way.
-        is_fitting = Measurement.get(console, console.options, table).minimum <= console.width
+        unbounded = console.options.update(max_width=_ANY_WIDTH)  # a measurement never exceeds its options
+        is_fitting = Measurement.get(console, unbounded, table).minimum <= console.width
         console.print(table if is_fitting else _table(section, is_folded=True))
     for line in section.lines:
         console.print(Text(line))
@@ -71,12 +75,20 @@ def _print(console: Console, section: Section) -> None:
 
 def _table(section: Section, *, is_folded: bool) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_lines=False)
-    for column in section.columns:
-        table.add_column(column, overflow="fold", no_wrap=not is_folded and column not in section.wordy)
+    for position, column in enumerate(section.columns):
+        is_whole = not is_folded and column not in section.wordy
+        # A column that is not to wrap would else be measured by its longest word, and squeezed away.
+        least = _width(column, section, position) if is_whole else None
+        table.add_column(column, overflow="fold", no_wrap=is_whole, min_width=least)
     is_tall = any(len(cell) > 1 for row in section.rows for cell in row)
     for row in section.rows:
         table.add_row(*(_text(cell) for cell in row), end_section=is_tall)
     return table
+
+
+def _width(column: str, section: Section, position: int) -> int:
+    """How wide a column's longest line is, its heading's included."""
+    return max(map(cell_len, (column, *(line for row in section.rows for line in row[position]))))
 
 
 def _text(cell: Cell) -> Text:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from bench.limits import Request, add_arguments, measure, request_of
-from bench.limits_report import render
+from bench.limits_report import render, sections
 from bench.limits_result import Figure, Limits
 from bench.limits_rows import ROWS, SIZES
 from bench.limits_session import Effort, Plan
@@ -34,6 +34,19 @@ FIGURE = Figure(
     value=Interval(estimate=5.0, low=4.9, high=5.1),
     limit=10.0,
     calls="6 processes x 40 pairs",
+    verdict=TargetState.MET,
+)
+HEADER_FIGURE = Figure(
+    name="header",
+    title="header reader, warm: times as fast as torch.load",
+    checkpoints=None,
+    measured="0.75 ms",
+    guards_ms=0.25,
+    floor="torch.load 18.0 ms",
+    value=Interval(estimate=24.0, low=23.0, high=25.0),
+    limit=20.0,
+    is_least=True,
+    calls="1 process x 25 pairs",
     verdict=TargetState.MET,
 )
 RESULT = Limits(
@@ -79,7 +92,36 @@ def test_each_form_shows_figures_and_what_was_left_out(form: Form) -> None:
 
 
 def test_a_result_is_read_as_it_was_written() -> None:
-    assert msgspec.json.decode(render(RESULT, "json"), type=Limits) == RESULT
+    both = msgspec.structs.replace(RESULT, figures=(FIGURE, HEADER_FIGURE))
+    assert msgspec.json.decode(render(both, "json"), type=Limits) == both
+
+
+def test_what_the_guards_cost_stands_in_a_column_of_the_header_readers_table() -> None:
+    both = msgspec.structs.replace(RESULT, figures=(FIGURE, HEADER_FIGURE))
+    floors, headers, *_ = sections(both)
+    assert "guards" not in floors.columns
+    (told,) = headers.rows
+    cells = dict(zip(headers.columns, told, strict=True))
+    assert (cells["measured"], cells["guards"]) == (("0.75 ms",), ("0.25 ms",))
+    assert "| 0.75 ms | 0.25 ms |" in render(both, "markdown")
+    assert msgspec.json.decode(render(both, "json"))["figures"][1]["guards_ms"] == 0.25
+
+
+def test_a_table_without_figures_is_left_out() -> None:
+    only = msgspec.structs.replace(RESULT, figures=(HEADER_FIGURE,))
+    for result, shown in ((RESULT, "floor"), (only, "beside")):
+        assert [{"floor", "beside"} & {*one.columns} for one in sections(result)[:-2]] == [{shown}]
+
+
+@pytest.mark.parametrize("columns", [80, 120, 160])
+def test_no_column_of_a_terminal_is_squeezed_away(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    both = msgspec.structs.replace(RESULT, figures=(FIGURE, HEADER_FIGURE))
+    lines = render(both, "terminal").splitlines()
+    assert max(map(len, lines)) <= columns
+    heads = [line.split() for line in lines if line.split()[:1] == ["figure"]]
+    assert [head[-1] for head in heads] == ["calls", "calls"]
+    assert any("0.25 ms" in line for line in lines)
 
 
 def test_a_small_session_measures_real_processes(tmp_path: Path) -> None:

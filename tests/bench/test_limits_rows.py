@@ -174,6 +174,16 @@ def test_the_header_reader_must_be_as_fast_as_wanted_and_read_little(monkeypatch
         assert [one.verdict for one in figures("header", FakeProcesses())] == verdicts
 
 
+def test_what_the_guards_cost_is_told_apart_from_what_the_header_reader_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = HeaderRow("48 MB", 300, "warm", 0.75, 0.5, 18.0, 20.0, 64_000, 110_000, ((18.0, 0.75),) * 9)
+    monkeypatch.setattr(limits_header, "rows", lambda _: [found])
+    speedup, read = figures("header", FakeProcesses())
+    assert (speedup.measured, speedup.guards_ms) == ("0.75 ms", 0.25)
+    assert read.guards_ms is None
+
+
 def test_a_row_that_cannot_be_measured_says_why() -> None:
     (one,) = figures("memory", FakeProcesses())
     assert one.verdict is TargetState.NOTHING_MEASURED

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench.report import markdown, terminal
-from bench.report.sections import sections
+from bench.report.sections import Section, sections
 from tests.bench.results import MISSED, RESULT, TREE
 
 
@@ -18,6 +18,18 @@ def flat(text: str) -> str:
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     lines = terminal.render(RESULT, width=width).splitlines()
     assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize("width", range(24, 120, 8))
+def test_a_column_is_folded_before_it_is_squeezed_away(width: int) -> None:
+    columns = ("figure", "measured", "verdict")
+    row = (("a first load of everything",), ("12.5 ms (11.1-13.4)",), ("not measured at all",))
+    section = Section("Title", columns, (row,), wordy=("figure",))
+    text = terminal.render_sections([section], width=width, is_colored=False)
+    assert max(map(len, text.splitlines())) <= width
+    letters = "".join(sorted("".join((*columns, *(line for cell in row for line in cell))).replace(" ", "")))
+    shown = text.replace("Title", "").replace("─", "")
+    assert "".join(sorted("".join(shown.split()))) == letters
 
 
 @pytest.mark.parametrize("width", [100, 120])

@@ -1,7 +1,8 @@
 """Nothing remembered is ever stale: random edits, coarse clocks, and blindnesses that must be caught.
 
 Every round makes a few edits and compares the remembered answer with a build from nothing, field by
-field. `python -m tests.property.test_remembered 100000` makes so many edits for each granularity.
+field. `python -m tests.property.test_remembered 100000` makes so many edits for each granularity, and ends
+with 1 where an answer differed, or too few were served from memory.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from catalog.filesystem import FileSystem, Stat
 
+PROMISE = "0 differences, and at least half of the answers served from memory"
 _MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - only to be fast; elsewhere the usual folder for temporary files
 
 
@@ -74,6 +76,19 @@ def play(
     return comparison.tally
 
 
+def broken(tally: Tally) -> list[str]:
+    """What of the promise a run broke, in words: no difference, and half of all answers from memory."""
+    found = []
+    if tally.compared == 0:
+        found.append("expected answers to compare, found none")
+    if tally.differences > 0:
+        found.append(f"expected 0 differences, found {tally.differences}")
+    if tally.remembered < tally.compared / 2:
+        told = f"{tally.remembered} of {tally.compared}"
+        found.append(f"expected at least half of the answers from memory, found {told}")
+    return found
+
+
 @pytest.fixture(scope="module")
 def checkpoints() -> list[bytes]:
     return real_checkpoints()
@@ -84,8 +99,39 @@ def test_a_remembered_answer_is_never_stale(granularity_ns: int, checkpoints: li
     tally = Tally()
     for seed in (1, 2):
         tally.add(play(seed, granularity_ns, checkpoints, rounds=150))
-    assert tally.differences == 0
-    assert tally.remembered >= tally.compared / 2
+    assert broken(tally) == []
+
+
+KEPT = Tally(edits=10, compared=100, remembered=50)
+
+
+@pytest.mark.parametrize(
+    ("tally", "told"),
+    [
+        (KEPT, []),
+        (replace(KEPT, differences=1), ["0 differences, found 1"]),
+        (replace(KEPT, remembered=49), ["at least half of the answers from memory, found 49 of 100"]),
+        (Tally(edits=10), ["answers to compare, found none"]),
+    ],
+)
+def test_a_run_is_judged_by_what_is_promised(
+    tally: Tally, told: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert [one.removeprefix("expected ") for one in broken(tally)] == told
+    monkeypatch.setattr(sys.modules[__name__], "play", lambda *_, **__: replace(tally))
+    assert main(10) == bool(told)
+    verdict = capsys.readouterr().out.splitlines()[-1]
+    assert verdict.startswith("broken" if told else "kept")
+
+
+def test_a_promise_that_one_clock_breaks_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *_ = GRANULARITIES_NS.values()
+
+    def play_at(_seed: int, granularity_ns: int, *_: object, **__: object) -> Tally:
+        return replace(KEPT, remembered=0 if granularity_ns == first else 100)
+
+    monkeypatch.setattr(sys.modules[__name__], "play", play_at)
+    assert main(10) == 1
 
 
 def answering(files: FileSystem, answer: Callable[[str, Stat], CoarseStat]) -> FileSystem:
@@ -161,8 +207,8 @@ def test_the_edits_catch_an_index_that_does_not_see_something(
 
 
 def main(edits: int) -> int:
-    """Make so many edits at each granularity; the exit code is 1 where anything differed."""
-    is_different = False
+    """Make so many edits at each granularity, and judge each; the exit code is 1 where a promise is broken."""
+    found = []
     checkpoints = real_checkpoints()
     for name, granularity_ns in GRANULARITIES_NS.items():
         total = Tally()
@@ -173,10 +219,11 @@ def main(edits: int) -> int:
                 print(f"{name}: seed {seed}: {tally}")  # noqa: T201 - a program of its own, by `python -m`
             total.add(tally)
             seed += 1
-        share = total.remembered / total.compared
+        share = total.remembered / max(total.compared, 1)
         print(f"{name}: {total}, {share:.1%} served from memory", flush=True)  # noqa: T201
-        is_different = is_different or total.differences > 0
-    return int(is_different)
+        found += [f"{name}: {one}" for one in broken(total)]
+    print(f"broken: {'; '.join(found)}" if found else f"kept: {PROMISE}")  # noqa: T201
+    return int(bool(found))
 
 
 if __name__ == "__main__":
