@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -45,14 +46,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PASSED
     except (UsageError, SelectionError, ValueError, OSError) as error:
-        print(f"ckpt-catalog: {printable(str(error))}", file=sys.stderr)
+        _tell(f"ckpt-catalog: {printable(str(error))}")
         return USAGE
+
+
+def _tell(text: str, end: str = "\n") -> None:
+    """Say something beside the answer, which is worth as much where nobody can hear this."""
+    with contextlib.suppress(OSError):
+        print(text, end=end, file=sys.stderr, flush=True)
 
 
 def _tell_everything() -> None:
     import logging  # warnings are told without a word from here
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    class Printable(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return printable(super().format(record))
+
+    heard = logging.StreamHandler()
+    heard.setFormatter(Printable("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[heard])
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -194,9 +207,9 @@ def _build(options: argparse.Namespace) -> CheckpointCatalog:
 def _progress(done: int, total: int) -> None:
     """One line that is written over; small trees are done before anybody could read it."""
     if done % 500 == 0 and total > 1000:
-        print(f"\r{done} of {total} checkpoints read\033[K", end="", file=sys.stderr, flush=True)
+        _tell(f"\r{done} of {total} checkpoints read\033[K", end="")
     if done == total and total > 1000:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+        _tell("\r\033[K", end="")
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -204,26 +217,26 @@ def _list(options: argparse.Namespace) -> int:
     catalog = _build(options)
     entries = selection.apply(catalog.entries)
     if options.json:
-        pieces = listing.catalog_json(catalog, entries)
-        # Whole where a character may be refused: half a document is worse than none.
-        for piece in pieces if _is_stdout_utf8() else ["".join(pieces)]:
+        for piece in listing.catalog_json(catalog, entries):
             print(piece, end="")
         print()
         return PASSED if entries or selection == Selection() else NOTHING_MATCHED
     if entries:
         print(listing.table(entries, catalog.outputs_dir))
-    print(listing.summary(catalog, len(entries)), file=sys.stderr)
+    _tell(listing.summary(catalog, len(entries)))
     if not (catalog.entries or catalog.skipped or catalog.problems):
         hint = "no name there ends in .ckpt; name the folder that holds your experiments"
-        print(f"{catalog.outputs_dir}: {hint}", file=sys.stderr)
+        _tell(printable(f"{catalog.outputs_dir}: {hint}"))
     if catalog.problems or catalog.skipped:
-        print(f"'ckpt-catalog problems {catalog.outputs_dir}' tells what and why", file=sys.stderr)
+        _tell(f"`ckpt-catalog problems {_quoted(catalog.outputs_dir)}` tells what and why")
     return PASSED if entries or selection == Selection() else NOTHING_MATCHED
 
 
-def _is_stdout_utf8() -> bool:
-    encoding = getattr(sys.stdout, "encoding", None) or ""
-    return encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
+def _quoted(path: Path) -> str:
+    """A path as a shell reads it, and safe to print."""
+    import shlex  # most trees have nothing to mend
+
+    return printable(shlex.quote(str(path)))
 
 
 def _selection(options: argparse.Namespace) -> Selection:
@@ -264,9 +277,17 @@ def _the_one(catalog: CheckpointCatalog, wanted: str) -> CheckpointCatalogEntry:
         raise UsageError(
             f"{wanted}: expected one checkpoint, found {len(found)} ({some}); give more of the path"
         )
+
+    def is_meant(path: Path) -> bool:
+        return path.parts[-len(tail) :] == tail or os.path.abspath(path) == whole
+
     for skipped in catalog.skipped:
-        if skipped.checkpoint_path.parts[-len(tail) :] == tail:
+        if is_meant(skipped.checkpoint_path):
             raise UsageError(f"{skipped.checkpoint_path}: it is not listed, because {skipped.reason}")
+    # What is no file, as a link that leads nowhere, is neither listed nor left out.
+    told = [str(problem) for problem in catalog.problems if is_meant(problem.path)]
+    if told:
+        raise UsageError(" | ".join(told))
     raise UsageError(f"{wanted}: no such checkpoint below {catalog.outputs_dir}; 'ckpt-catalog list' shows all")
 
 
@@ -285,7 +306,7 @@ def _problems(options: argparse.Namespace) -> int:
             print(problem)
         for skipped in catalog.skipped:
             print(printable(f"{skipped.checkpoint_path}: left out, because {skipped.reason}"))
-        print(f"{len(catalog.problems)} problems, {len(catalog.skipped)} left out", file=sys.stderr)
+        _tell(f"{len(catalog.problems)} problems, {len(catalog.skipped)} left out")
     return FOUND_FAULTS if catalog.problems else PASSED
 
 
@@ -312,5 +333,6 @@ def _index(options: argparse.Namespace) -> int:
         if left:
             raise UsageError(f"{left[0]}: expected to delete it, found that this user may not; ask its owner")
     files = cache.files()
-    print(f"{cache.index_dir}: {len(files)} trees remembered, {sum(one.stat().st_size for one in files)} bytes")
+    size_bytes = sum(one.stat().st_size for one in files)
+    print(printable(f"{cache.index_dir}: {len(files)} trees remembered, {size_bytes} bytes"))
     return PASSED

@@ -28,6 +28,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
+# `str` of what the table shows as yes and no, and JSON as true and false
+_TRUTHS = {"yes": "True", "true": "True", "no": "False", "false": "False"}
 _CONDITION = re.compile(r"\s*(\w+)\s*(>=|<=|!=|==|=|>|<)\s*(.+?)\s*")
 
 
@@ -60,7 +62,11 @@ def parse_condition(text: str) -> Condition:
         raise SelectionError(f"{text!r}: expected one of {', '.join(FIELDS)}, found {name!r}")
     if name not in NUMERIC_FIELDS:
         plain = value.strip("'\"")
-        return Condition(name, _OPERATORS[sign], plain.capitalize() if name == "has_metadata" else plain)
+        if name == "has_metadata":
+            if plain.lower() not in _TRUTHS:
+                raise SelectionError(f"{text!r}: expected yes or no for {name}, found {value!r}")
+            plain = _TRUTHS[plain.lower()]
+        return Condition(name, _OPERATORS[sign], plain)
     from catalog.contract import accept_number  # most lists are asked for without a condition
 
     accepted = accept_number(value)

@@ -52,6 +52,13 @@ def test_details_name_the_source_of_each_told_field() -> None:
     assert lines["config_path"] == ["-"]
 
 
+def test_details_confuse_no_field_s_source_with_another_s() -> None:
+    fields = [name for name in CheckpointCatalogEntry.__struct_fields__ if name != "provenance"]
+    provenance = Provenance({name: f"source-of-{name}" for name in fields})
+    lines = listing.details(msgspec.structs.replace(ENTRY, provenance=provenance)).splitlines()
+    assert [(line.split()[0], line.split()[-1]) for line in lines] == list(provenance.items())
+
+
 def test_json_holds_every_field_and_what_was_left_out() -> None:
     told = json.loads("".join(listing.catalog_json(CATALOG, CATALOG.entries)))
     assert told["entries"][0]["checkpoint_path"] == "outputs/exp/best.ckpt"

@@ -27,8 +27,8 @@ def entry(name: str, **fields: Any) -> CheckpointCatalogEntry:
 
 ENTRIES = [
     entry("a", hmean=0.8, epochs=3, exp_name="one"),
-    entry("b", hmean=0.9, epochs=1, exp_name="one", architecture="pan"),
-    entry("c", hmean=None, epochs=2, exp_name="two"),
+    entry("b", hmean=0.9, epochs=1, exp_name="one", architecture="pan", has_metadata=True),
+    entry("c", hmean=None, epochs=2, exp_name="two", has_metadata=True),
     entry("d", hmean=0.7, epochs=9, exp_name="two", score=0.2, monitor_mode="min"),
     entry("e", hmean=0.6, epochs=8, exp_name="two", score=0.4, monitor_mode="min"),
 ]
@@ -49,6 +49,13 @@ def names(selection: Selection) -> str:
         ("architecture==pan", "b"),
         ("exp_name='two'", "cde"),
         ("score<1", "de"),
+        ("has_metadata=yes", "bc"),
+        ("has_metadata=YES", "bc"),
+        ("has_metadata == 'True'", "bc"),
+        ("has_metadata!=no", "bc"),
+        ("has_metadata!=false", "bc"),
+        ("has_metadata=No", "ade"),
+        ("has_metadata=FALSE", "ade"),
     ],
 )
 def test_a_condition_keeps_what_fulfils_it_and_never_what_is_not_told(text: str, kept: str) -> None:
@@ -59,6 +66,23 @@ def test_a_condition_keeps_what_fulfils_it_and_never_what_is_not_told(text: str,
 def test_a_condition_that_cannot_be_understood_says_what_could(text: str) -> None:
     with pytest.raises(SelectionError, match="expected"):
         parse_condition(text)
+
+
+@pytest.mark.parametrize("value", ["1", "ja", "yes no", "-"])
+def test_what_is_neither_yes_nor_no_is_refused_and_said_so(value: str) -> None:
+    with pytest.raises(SelectionError, match=f"expected yes or no for has_metadata, found '{value}'"):
+        parse_condition(f"has_metadata={value}")
+
+
+def test_the_best_is_kept_of_each_architecture_or_of_each_backbone() -> None:
+    entries = [
+        entry("a", architecture="dbnet", backbone="resnet18", hmean=0.5),
+        entry("b", architecture="dbnet", backbone="resnet50", hmean=0.6),
+        entry("c", architecture="pan", backbone="resnet50", hmean=0.7),
+    ]
+    for per, kept in (("architecture", "bc"), ("backbone", "ac")):
+        found = Selection(best="hmean", per=per).apply(entries)
+        assert "".join(one.display_name for one in found) == kept
 
 
 def test_the_best_of_each_experiment_is_kept_and_a_minimised_score_counts_downwards() -> None:
