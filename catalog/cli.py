@@ -331,7 +331,8 @@ def _index(options: argparse.Namespace) -> int:
     if options.action == "clear":
         left = cache.clear()
         if left:
-            raise UsageError(f"{left[0]}: expected to delete it, found that this user may not; ask its owner")
+            told = f"expected to delete it, found: {left[0].strerror}; remove it by hand"
+            raise UsageError(f"{left[0].filename}: {told}")
     files = cache.files()
     size_bytes = sum(one.stat().st_size for one in files)
     print(printable(f"{cache.index_dir}: {len(files)} trees remembered, {size_bytes} bytes"))

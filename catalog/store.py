@@ -182,15 +182,15 @@ class CatalogCache:
         self._memories[key] = kept
         return kept
 
-    def clear(self) -> list[Path]:
-        """Forget this process's memories and the index files; tell the files that could not be deleted."""
+    def clear(self) -> list[OSError]:
+        """Forget this process's memories and the index files; tell which could not be deleted, and why."""
         self._memories.clear()
-        left = []
+        left: list[OSError] = []
         for path in self.files():
             try:
                 path.unlink(missing_ok=True)
-            except OSError:
-                left.append(path)
+            except OSError as error:
+                left.append(error)
         return left
 
 

@@ -14,7 +14,7 @@ import pytest
 from catalog import cli
 from catalog.builder import CheckpointCatalogBuilder
 from catalog.cli import FOUND_FAULTS, NOTHING_MATCHED, PASSED, USAGE, main
-from catalog.store import INDEX_DIR_VARIABLE
+from catalog.store import INDEX_DIR_VARIABLE, CatalogCache
 from tests.catalog.trees import HYDRA, SIDECAR, changed, without, write
 
 if TYPE_CHECKING:
@@ -309,6 +309,17 @@ def test_index_tells_what_is_remembered_and_clears_it(capsys: pytest.CaptureFixt
     run(capsys, "list")
     assert "1 trees remembered" in run(capsys, "index", "show")[1]
     assert "0 trees remembered" in run(capsys, "index", "clear")[1]
+
+
+@pytest.mark.usefixtures("outputs")
+def test_what_cannot_be_cleared_is_told_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "list")
+    (path,) = CatalogCache().files()
+    path.unlink()
+    path.mkdir()
+    code, _, told = run(capsys, "index", "clear")
+    assert code == 2
+    assert f"{path}: expected to delete it, found: Is a directory; remove it by hand" in told
 
 
 def test_names_that_are_no_utf_8_are_shown_escaped(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
