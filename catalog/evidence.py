@@ -241,7 +241,7 @@ class Evidence:
         return self.reader.hydra_config_path(self.folder)
 
     def moment(self) -> tuple[int | None, int | None]:
-        """The checkpoint's own epoch and global step, as far as the sidecar or the checkpoint tells them."""
+        """The checkpoint's own epoch and global step, as far as sidecar, checkpoint or file name tells them."""
         if self._moment is None:
             self._moment = self._find_moment()
         return self._moment
@@ -261,6 +261,10 @@ class Evidence:
             for document in self.believed(Source.CHECKPOINT):
                 epoch = _whole(document.content.get("epoch")) if epoch is None else epoch
                 step = _whole(document.content.get("global_step")) if step is None else step
+        # Lightning names a file by the numbers that it logs: `epoch=N` counts from 0, as the file's own does,
+        # so that it is compared as it stands. (Before 1.6 it wrote N + 1 into the file that it named by N.)
+        epoch = names.epoch_of(self.file_name) if epoch is None else epoch
+        step = names.step_of(self.file_name) if step is None else step
         return epoch, step
 
     def _read(self, source: Source) -> Iterable[Document | Problem]:

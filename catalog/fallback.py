@@ -56,15 +56,17 @@ class RunAsker:
     `environ` tells entity, project, key and `WANDB_DIR`; `deadline_s` bounds the waiting for the answer.
     """
 
+    deadline_s: float
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    deadline_s: float = 10.0
     _run_ids: dict[_Reference, RunId] = field(default_factory=dict)
     _remote: dict[RunId, list[Evidence]] = field(default_factory=dict)
     _is_asked: bool = False
     _local: dict[str, tuple[LocalRun, ...]] = field(default_factory=dict)
+    _experiments: dict[str, str] = field(default_factory=dict)
     _sites: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _matches: dict[tuple[str, _Told | None], _Match] = field(default_factory=dict)
     _local_tellers: dict[tuple[LocalRun, bool], RunTeller] = field(default_factory=dict)
+    _not_finite: dict[str, tuple[Evidence, frozenset[str]]] = field(default_factory=dict)
     _access: Access | None = None
     _asker: Asker | None = None
 
@@ -98,16 +100,20 @@ class RunAsker:
 
         The delay is in ns; it is set where a run was still running, or could not be reached.
         """
-        if self._asker is None:
-            return {}
+        delays = {} if self._asker is None else self._hear(self._asker)
+        if self._not_finite:
+            _warn(self._not_finite.values())
+        return delays
+
+    def _hear(self, asker: Asker) -> dict[str, int]:
         if not self._is_asked:
-            self._ask(self._asker)
-        fetched = self._asker.answer(self.deadline_s)
+            self._ask(asker)
+        fetched = asker.answer(self.deadline_s)
         delays: dict[str, int] = {}
         for run_id, record in fetched.runs.items():
             run = _teller(record)
             for evidence in self._remote[run_id]:
-                _fill(evidence, run)
+                self._fill(evidence, run)
                 if record.expires_ns is not None:
                     delays[evidence.path] = record.expires_ns
         for failure in fetched.failures:
@@ -180,11 +186,16 @@ class RunAsker:
 
     def _local_run(self, evidence: Evidence, reference: _Reference | None) -> LocalRun | None:
         """The run's own folder, if there is one; the answer depends on which there are."""
-        from catalog.wandb_local import wandb_folders
+        from catalog.wandb_local import experiment_folder, run_places, wandb_folders
 
-        experiment = _experiment_folder(evidence.folder)
+        root = evidence.reader.tree.root
+        if evidence.folder not in self._experiments:
+            self._experiments[evidence.folder] = experiment_folder(root, evidence.folder)
+        experiment = self._experiments[evidence.folder]
         if experiment not in self._sites:
-            self._sites[experiment] = wandb_folders(*self._places(evidence, experiment))
+            self._sites[experiment] = wandb_folders(
+                *run_places(root, experiment, self.environ.get("WANDB_DIR"))
+            )
         sites = self._sites[experiment]
         evidence.depend(*sites)
         named = reference and reference.told
@@ -214,7 +225,18 @@ class RunAsker:
             absent = evidence.reader.absent(run.files)
             told = read_local_run(run, with_history=key[1], absent=absent)
             self._local_tellers[key] = _teller(told)
-        _fill(evidence, self._local_tellers[key])
+        self._fill(evidence, self._local_tellers[key])
+
+    def _fill(self, evidence: Evidence, run: RunTeller) -> None:
+        """Add what a run says to the evidence of one of its checkpoints."""
+        told = run.about(*evidence.moment())
+        documents = zip((Source.WANDB_HISTORY, Source.WANDB_SUMMARY, Source.WANDB_CONFIG), told, strict=True)
+        evidence.runs = {
+            source: (*evidence.runs.get(source, ()), Document(evidence.path, content))
+            for source, content in documents
+        }
+        if keys := told.not_finite():
+            self._not_finite[evidence.path] = (evidence, keys)
 
     def _lacks_something(self, run: LocalRun, merging: Merging) -> bool:
         """Whether a run's own folder, half written perhaps, left something for the server to tell.
@@ -246,16 +268,6 @@ class RunAsker:
             self._access = find_access(self.environ, evidence.reader.sign(access_files(self.environ)))
         return self._access
 
-    def _places(self, evidence: Evidence, experiment: str) -> tuple[str, ...]:
-        """The folders that may hold a `wandb` folder: experiment, outputs, the one above, `WANDB_DIR`."""
-        tree = evidence.reader.tree
-        root = os.path.abspath(tree.root)
-        own = os.path.abspath(tree.absolute(experiment))
-        places = [own, root, os.path.dirname(root)]
-        if chosen := self.environ.get("WANDB_DIR"):
-            places.append(os.path.abspath(chosen))
-        return tuple(dict.fromkeys(places))
-
 
 def _matched(runs: Sequence[LocalRun], experiment: str, named: _Told | None, evidence: Evidence) -> _Match:
     """The run of an experiment; one that has the id and is another project's is none of it."""
@@ -274,12 +286,6 @@ def _matched(runs: Sequence[LocalRun], experiment: str, named: _Told | None, evi
         if run.log_path in absent or run.log_path not in compared or not is_of_another(run, entity, project)
     ]
     return _Match(match_local_run(own, run_id=run_id, experiment_name=experiment), compared)
-
-
-def _experiment_folder(folder: str) -> str:
-    """The folder that belongs to a checkpoint's experiment: above the nearest `checkpoints`, else its own."""
-    above, found, _ = f"/{folder}/".rpartition("/checkpoints/")
-    return above[1:] if found else folder
 
 
 def _reference(evidence: Evidence) -> _Reference | None:
@@ -313,21 +319,31 @@ def _has_moment(evidence: Evidence) -> bool:
     return evidence.moment() != (None, None)
 
 
-def _fill(evidence: Evidence, run: RunTeller) -> None:
-    history, summary, config = run.about(*evidence.moment())
-    told = {Source.WANDB_HISTORY: history, Source.WANDB_SUMMARY: summary, Source.WANDB_CONFIG: config}
-    evidence.runs = {
-        source: (*evidence.runs.get(source, ()), Document(evidence.path, content))
-        for source, content in told.items()
-    }
-
-
 def _teller(record: RunRecord) -> RunTeller:
     """What tells of a run, its config with the callback that the contract chooses in place of all of them."""
     from catalog.config import chosen_callback
 
     callback = chosen_callback(record.config)
     return RunTeller(replace(record, config={**record.config, "callbacks": callback}))
+
+
+def _warn(not_finite: Iterable[tuple[Evidence, frozenset[str]]]) -> None:
+    """One line for all checkpoints that would take a NaN or an infinity from their runs, if there are any."""
+    import logging
+
+    from catalog.merge import merge
+
+    lost: list[set[str]] = []
+    for evidence, keys in not_finite:
+        # What is told elsewhere is no loss: only the table knows which fields come to their run.
+        unusable = {problem.key for problem in merge(evidence).problems if problem.source == "wandb"}
+        lost += [unusable & keys] if unusable & keys else []
+    if lost:
+        logging.getLogger(__name__).warning(
+            "W&B: NaN or infinity for %d checkpoints: %s (log finite values, or correct the run's summary)",
+            len(lost),
+            ", ".join(sorted(set().union(*lost))),
+        )
 
 
 def _fail(evidence: Evidence, path: str, expected: str, found: str, remedy: str) -> None:

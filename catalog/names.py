@@ -1,4 +1,4 @@
-"""Facts that a checkpoint's path tells: experiment, architecture, encoder, epoch."""
+"""Facts that a checkpoint's path tells: experiment, architecture, encoder, epoch, step."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from catalog.layout import stem_of
 
 _SEPARATORS = re.compile(r"[\W_]+")
 _EPOCH = re.compile(r"epoch[=_-]([0-9]+)", re.IGNORECASE)
+_STEP = re.compile(r"step[=_-]([0-9]+)", re.IGNORECASE)
 _SENTINEL_EPOCHS = (("best", 999), ("last", 998))
 
 
@@ -42,9 +43,17 @@ def experiment_of(folders: str) -> str | None:
 
 def epoch_of(file_name: str) -> int | None:
     """The first `epoch=N`, `epoch-N` or `epoch_N` in a file name, where N can be an epoch."""
-    found = _EPOCH.search(file_name)
+    return _whole(_EPOCH.search(file_name))
+
+
+def step_of(file_name: str) -> int | None:
+    """The first `step=N`, `step-N` or `step_N` in a file name, where N can be a step."""
+    return _whole(_STEP.search(file_name))
+
+
+def _whole(found: re.Match[str] | None) -> int | None:
     digits = found[1].lstrip("0") if found else None
     if digits is None or len(digits) > len(str(MAX_WHOLE)):
         return None
-    epoch = int(digits or "0")
-    return epoch if epoch <= MAX_WHOLE else None
+    whole = int(digits or "0")
+    return whole if whole <= MAX_WHOLE else None

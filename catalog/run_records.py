@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
@@ -24,6 +25,8 @@ METRIC_GROUPS: Final = tuple(
 
 LOCAL: Final = "local"
 """The state of a run that its own folder tells: its files are stat-ed, and need no time to expire."""
+
+_NUMBERED_KEYS: Final = frozenset({EPOCH_KEY}).union(*METRIC_GROUPS)
 
 _FINAL_STATES: Final = frozenset({"finished", "failed", "killed", LOCAL})
 _INTERRUPTED_STATES: Final = frozenset({"crashed", "preempted"})
@@ -64,6 +67,15 @@ class RunDocuments(NamedTuple):
     history: Mapping[str, Any]
     summary: Mapping[str, Any]
     config: Mapping[str, Any]
+
+    def not_finite(self) -> frozenset[str]:
+        """The keys under which a NaN or an infinity stands where a number is looked for."""
+        return frozenset(
+            key
+            for document in (self.history, self.summary)
+            for key in _NUMBERED_KEYS & document.keys()
+            if not _is_finite(document[key])
+        )
 
 
 class RunTeller:
@@ -159,6 +171,14 @@ def _united(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for row in rows:
         united.update({key: value for key, value in row.items() if value is not None})
     return united
+
+
+def _is_finite(value: object) -> bool:
+    """Whether a value is no NaN or infinity, which W&B hands out as text too; what is no number is neither."""
+    try:
+        return not isinstance(value, float | str) or math.isfinite(float(value))
+    except ValueError:
+        return True
 
 
 def _whole(value: object) -> int | None:

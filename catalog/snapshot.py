@@ -23,7 +23,7 @@ from catalog.scan import Folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-READER_VERSION: Final = 9
+READER_VERSION: Final = 10
 """Raised with every change of what a build answers or of how it is stored; older files are then rebuilt."""
 
 _MAGIC: Final = b"ckpt-catalog index\n"

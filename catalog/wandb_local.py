@@ -65,6 +65,23 @@ def wandb_folders(*places: str) -> tuple[str, ...]:
     return tuple(os.path.join(place, name) for place in places for name in _WANDB_FOLDERS)
 
 
+def experiment_folder(outputs_dir: str, folder: str) -> str:
+    """The absolute path of the experiment that a checkpoint in `folder` belongs to.
+
+    It is the folder above the nearest `checkpoints` below the outputs directory, else the checkpoint's own.
+    """
+    above, found, _ = f"/{folder}/".rpartition("/checkpoints/")
+    experiment = above[1:] if found else folder
+    return os.path.join(_absolute(outputs_dir), experiment) if experiment else _absolute(outputs_dir)
+
+
+def run_places(outputs_dir: str, experiment: str, wandb_dir: str | None) -> tuple[str, ...]:
+    """The folders that may hold a `wandb` folder: experiment, outputs, the one above, `WANDB_DIR`."""
+    root = _absolute(outputs_dir)
+    chosen = (_absolute(wandb_dir),) if wandb_dir else ()
+    return tuple(dict.fromkeys((experiment, root, os.path.dirname(root), *chosen)))
+
+
 def find_local_runs(folders: Iterable[str]) -> tuple[LocalRun, ...]:
     """The runs in some `wandb_folders`; a folder that is not there or refuses has none."""
     found = {run.folder: run for folder in folders for run in _runs_in(folder)}
@@ -72,7 +89,7 @@ def find_local_runs(folders: Iterable[str]) -> tuple[LocalRun, ...]:
 
 
 def match_local_run(runs: Iterable[LocalRun], *, run_id: str | None, experiment_name: str) -> LocalRun | None:
-    """The run of an experiment, named by its folder's path below the outputs directory.
+    """The run of an experiment, named by its folder's path, of which its own name and the one above it count.
 
     By id where one is known, or is the folder's name, as W&B's own logger has it. Else by the time stamps in
     the two folders' names, which must lie within `NEAR_S` seconds of each other, and exactly one run that near.
@@ -143,6 +160,11 @@ def _read_start(run: LocalRun, with_history: bool, absent: Container[str]) -> Ru
         history=tuple(log.history),
         is_history_whole=log.is_whole,
     )
+
+
+def _absolute(path: str) -> str:
+    """A path from the top; links stay in it, unless it leads back up from where one may lead."""
+    return os.path.realpath(path) if os.pardir in path.split(os.sep) else os.path.abspath(path)
 
 
 def _runs_in(folder: str) -> Iterator[LocalRun]:

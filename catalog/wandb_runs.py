@@ -32,9 +32,10 @@ _METRICS: Final = frozenset().union(*METRIC_GROUPS)
 _CREDENTIALS: Final = re.compile(r"\b(Basic|Bearer) [^\s'\"]+", re.IGNORECASE)
 
 _NETWORK_REMEDY: Final = "check the network and WANDB_BASE_URL, or build without W&B"
-_SETTINGS_REMEDY: Final = "correct WANDB_API_KEY, or whichever WANDB_ variable or setting is meant"
 _LATER_REMEDY: Final = "try again later, or build without W&B"
-_REMEDIES: Final = {
+_REMEDIES: Final[Mapping[str | int, str]] = {
+    "refused": "correct WANDB_API_KEY, or whichever WANDB_ variable or setting is meant",
+    "too long": "log less in the run's config, summary or metrics, or build without W&B",
     401: "set WANDB_API_KEY to a valid key, or run `wandb login`",
     403: "ask for access to the project, or set WANDB_API_KEY to a key that has it",
     404: "check WANDB_BASE_URL, and the run's entity and project",
@@ -239,9 +240,7 @@ class _Collected:
 
 def _remedy(answer: Mapping[str, Any]) -> str:
     status = answer["status"]
-    if answer["refused"]:
-        return _SETTINGS_REMEDY
-    return _LATER_REMEDY if status >= 500 else _REMEDIES.get(status, _NETWORK_REMEDY)
+    return _LATER_REMEDY if status >= 500 else _REMEDIES.get(answer["cause"] or status, _NETWORK_REMEDY)
 
 
 def _secrets(key: str) -> tuple[str, ...]:

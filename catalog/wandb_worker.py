@@ -6,8 +6,8 @@ because the client's helper may keep retrying for minutes, and only a process ca
 One JSON document a line each way. A question holds `runs`, each as [entity, project, id], those of
 them whose `history` is wanted, and in `metrics` at which groups of keys. Answers hold, as they arrive,
 `run` with `state`, `config`, `summaryMetrics`; or `run` with history `rows`; or `failed` (runs), `found` (what
-happened), `status` (that of HTTP, 0 where there was none) and whether the client `refused` to ask at all; at
-last `done`.
+happened), `status` (that of HTTP, 0 where there was none) and `cause` (`refused` where the client would not ask
+at all, `too long` where a run says too much, else empty); at last `done`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Node = dict[str, Any]
 IDLE_S: Final = 90.0
 """Longer than a run that had not finished is believed: who asks again then still finds this process."""
 RUNS_A_REQUEST: Final = 250
-MAX_ANSWER_CHARACTERS: Final = 8 * 1024 * 1024
+MAX_ANSWER_CHARACTERS: Final = 4 * 1024 * 1024
 MAX_MEMORY_BYTES: Final = 2 * 1024**3
 """What this process, and the client's helper, may hold each: a server's answer can be of any length."""
 
@@ -71,7 +71,7 @@ class Conversation:
         try:
             api = self._client()
         except Exception as error:  # noqa: BLE001 - see `_opened`
-            self._fail(names, error, is_refused=_is_refused(error))
+            self._fail(names, error, cause="refused" if _is_refused(error) else "")
         else:
             asked = [
                 self._pool.submit(self._ask_runs, api, chunk, history, question["metrics"])
@@ -127,14 +127,14 @@ class Conversation:
         except Exception as error:  # noqa: BLE001 - see `_opened`
             self._fail([name], error)
 
-    def _fail(self, names: Iterable[Name], error: Exception, *, is_refused: bool = False) -> None:
+    def _fail(self, names: Iterable[Name], error: Exception, *, cause: str = "") -> None:
         status = _status(error)
         found = str(error).rpartition("while retrying: ")[2] or type(error).__name__
         if status and not found.startswith("HTTP "):
             found = f"HTTP {status}: {found}"
         # Blanks go before it is cut: a key at the cut would stand far behind what is shown.
         found = " ".join(found.split())[:4096]
-        self._say({"failed": list(names), "status": status, "refused": is_refused, "found": found})
+        self._say({"failed": list(names), "status": status, "cause": cause, "found": found})
 
     def _say(self, *answers: Node) -> None:
         self._say_lines("".join(map(_line, answers)))
@@ -156,7 +156,7 @@ def _line(answer: Node) -> str:
     if len(line) <= MAX_ANSWER_CHARACTERS or "run" not in answer:
         return line
     found = f"an answer of {len(line):,} characters, more than {MAX_ANSWER_CHARACTERS:,}"
-    return _line({"failed": [answer["run"]], "status": 0, "refused": False, "found": found})
+    return _line({"failed": [answer["run"]], "status": 0, "cause": "too long", "found": found})
 
 
 def _told(name: Name, node: Node) -> Node:

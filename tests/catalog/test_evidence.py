@@ -11,6 +11,7 @@ from catalog.evidence import Document, Evidence, Reader
 from catalog.records import Problem
 from catalog.scan import Scanner
 from tests.catalog.trees import HYDRA, SIDECAR, write
+from tests.checkpoint_files import saved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,3 +67,33 @@ def test_signatures_are_taken_only_where_something_is_remembered(root: Path) -> 
 def test_a_folder_checkpoint_tells_nothing_and_is_no_problem(root: Path) -> None:
     evidence = Evidence(reader_of(root), OWN, "a.ckpt", "folder")
     assert evidence.documents(Source.CHECKPOINT) == ()
+
+
+@pytest.mark.parametrize(
+    ("training", "content", "moment"),
+    [
+        ({"epoch": 1, "global_step": 10}, {"epoch": 3, "global_step": 30}, (1, 10)),
+        ({"epoch": 1}, {"epoch": 3, "global_step": 30}, (1, 30)),
+        ({"global_step": 0}, {"epoch": 3, "global_step": 30}, (3, 0)),
+        ({}, {"global_step": 30}, (7, 30)),
+        ({}, {"epoch": 3}, (3, 70)),
+        ({"epoch": 1}, {}, (1, 70)),
+        ({}, None, (7, 70)),
+    ],
+)
+def test_a_moment_is_told_part_by_part_by_sidecar_then_checkpoint_then_name(
+    root: Path, training: dict[str, int], content: dict[str, int] | None, moment: tuple[int, int]
+) -> None:
+    write(root / OWN / "epoch=7-step=70.ckpt", b"damaged" if content is None else saved(content))
+    write(root / OWN / "epoch=7-step=70.metadata.yaml", SIDECAR | {"training": training})
+    assert Evidence(reader_of(root), OWN, "epoch=7-step=70.ckpt").moment() == moment
+
+
+@pytest.mark.parametrize(
+    ("name", "moment"),
+    [("epoch=0-step=9.ckpt", (0, 9)), ("step=9.ckpt", (None, 9)), ("best.ckpt", (None, None))],
+)
+def test_a_folder_checkpoint_has_the_moment_that_its_name_tells(
+    root: Path, name: str, moment: tuple[int | None, int | None]
+) -> None:
+    assert Evidence(reader_of(root), OWN, name, "folder").moment() == moment

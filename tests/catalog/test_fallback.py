@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -277,10 +278,64 @@ def own(catalog: CheckpointCatalog) -> CheckpointCatalogEntry:
 def test_a_checkpoint_that_tells_neither_epoch_nor_step_is_told_the_runs_summary_alone(
     place: Place, server: WandbServer
 ) -> None:
-    place.add("one", 3, wandb_run_id="team/ocr/abcd1234", training=None)
+    folder = place.root / "outputs" / "one" / "checkpoints"
+    write(folder / "best.ckpt", b"x")
+    untold = without(SIDECAR, "metrics", "training")
+    write(folder / "best.metadata.yaml", untold | {"wandb_run_id": "team/ocr/abcd1234"})
     (entry,) = place.build().entries
     assert (entry.hmean, entry.provenance["hmean"]) == (0.09, "wandb-summary")
     assert server.operations == {"Viewer": 1, "Runs": 1}
+
+
+def test_checkpoints_whose_names_alone_tell_their_moment_get_their_own_values(
+    place: Place, server: WandbServer
+) -> None:
+    logger = {"wandb": {"id": "abcd1234", "entity": "team", "project": "ocr"}}
+    experiment = place.root / "outputs" / "one"
+    write(experiment / ".hydra" / "config.yaml", HYDRA | {"logger": logger})
+    for epoch in (2, 5):
+        (experiment / "checkpoints" / f"epoch={epoch}-step={10 * epoch}.ckpt").mkdir(parents=True)
+    write(experiment / "checkpoints" / "epoch=7-step=70.ckpt", b"damaged")
+    assert [(entry.hmean, entry.provenance["hmean"]) for entry in place.build()] == [
+        (0.02, "wandb-history"),
+        (0.05, "wandb-history"),
+        (0.07, "wandb-history"),
+    ]
+    assert server.operations["RunSampledHistory"] == 1
+
+
+def test_numbers_that_are_none_are_told_in_one_line_for_all_runs_that_lack_something_by_them(
+    place: Place, server: WandbServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoiled = {"val/hmean": math.nan, "val/recall": "Infinity", "val/precision": 0.25}
+    runs = [replace(RUN, run_id=name, summary=spoiled, history=()) for name in ("one00000", "two00000")]
+    server.schema = Schema((*runs, RUN))
+    for run in runs:
+        place.add(run.run_id, 3, wandb_run_id=f"team/ocr/{run.run_id}")
+    place.add("local", 3, wandb_run_id="team/ocr/local000")
+    files = place.root / "outputs" / "wandb" / "offline-run-20250131_101010-local000" / "files"
+    write(files / "wandb-summary.json", '{"val/hmean": NaN, "val/recall": 0.5, "val/precision": 0.5}')
+    place.add("sound", 3, wandb_run_id="team/ocr/abcd1234")
+    told = {entry.checkpoint_path.parts[-3]: (entry.hmean, entry.recall) for entry in place.build()}
+    assert told == {
+        "local": (None, 0.5),
+        "one00000": (None, None),
+        "two00000": (None, None),
+        "sound": (0.03, 0.5),
+    }
+    (line,) = [record.getMessage() for record in caplog.records if "NaN" in record.getMessage()]
+    assert "for 3 checkpoints: val/hmean, val/recall (log finite values" in line
+
+
+def test_a_number_that_is_none_is_no_loss_where_another_source_tells_its_field(
+    place: Place, server: WandbServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.schema = Schema((replace(RUN, summary={**RUN.summary, "val/hmean": math.nan}),))
+    place.add("history", 3, wandb_run_id="team/ocr/abcd1234")
+    place.add("sidecar", 50, wandb_run_id="team/ocr/abcd1234", metrics={"hmean": 0.75})
+    assert [entry.hmean for entry in place.build()] == [0.03, 0.75]
+    assert place.problems() == []
+    assert not caplog.records
 
 
 def near_run(place: Place, name: str, summary: dict[str, float]) -> None:
@@ -370,6 +425,37 @@ def test_a_local_summary_without_its_log_does_not_speak_for_a_checkpoint_whose_h
     assert (entry.hmean, entry.provenance["hmean"]) == (0.03, "wandb-history")
     assert (entry.recall, entry.provenance["recall"]) == (0.9, "wandb-summary")
     assert server.operations["Runs"] == 1
+
+
+@pytest.mark.parametrize("outputs", ["tag_2025-01-01_10-10-10", "2025-01-01/10-10-10", "2025-01-01"])
+def test_an_experiment_is_known_by_its_time_where_its_folder_or_its_dates_is_the_outputs_directory(
+    outputs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    experiment = tmp_path / outputs / ("10-10-10" if outputs == "2025-01-01" else "")
+    write(experiment / "checkpoints" / "epoch=3.ckpt", b"x")
+    files = experiment / "wandb" / "run-20250101_101012-abcd1234" / "files"
+    write(files / "wandb-summary.json", {"val/hmean": 0.5})
+    monkeypatch.chdir(tmp_path)
+    for given in (tmp_path / outputs, Path(outputs)):
+        catalog = CheckpointCatalogBuilder(given, use_cache=False).build_catalog()
+        assert [entry.hmean for entry in catalog] == [0.5]
+
+
+@pytest.mark.parametrize("place_of_runs", ["real", "real/outputs", "real/outputs/one", "chosen"])
+@pytest.mark.parametrize("given", ["real/outputs", "link/../outputs"])
+def test_a_run_is_found_at_each_place_where_runs_are_kept(
+    place_of_runs: str, given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "chosen"))
+    (tmp_path / "real" / "deeper").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "deeper")
+    Place(tmp_path / "real").add("one", 3, wandb_run_id="team/ocr/abcd1234")
+    files = tmp_path / place_of_runs / "wandb" / "run-20250101_101012-abcd1234" / "files"
+    write(files / "wandb-summary.json", {"val/hmean": 0.5})
+    catalog = CheckpointCatalogBuilder(f"{tmp_path}/{given}", use_cache=False).build_catalog()
+    assert [entry.hmean for entry in catalog] == [0.5]
 
 
 def test_nothing_is_asked_when_switched_off_or_when_nothing_is_missing(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from catalog.layout import stem_of
-from catalog.names import epoch_of, experiment_of, facts
+from catalog.names import epoch_of, experiment_of, facts, step_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +53,21 @@ def test_without_a_folder_below_the_outputs_directory_names_the_experiment(tmp_p
 )
 def test_an_epoch_needs_its_separator_and_must_be_possible(name: str, epoch: int | None) -> None:
     assert epoch_of(name) == epoch
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("epoch=12-step=3.ckpt", 3),
+        ("epoch-10_step-001133.ckpt", 1133),
+        ("Step_0-step=5.ckpt", 0),
+        ("epoch=3.ckpt", None),
+        ("step3.ckpt", None),
+        (f"step={2**63}.ckpt", None),
+    ],
+)
+def test_a_step_is_told_as_an_epoch_is(name: str, step: int | None) -> None:
+    assert step_of(name) == step
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,27 @@ def test_what_keeps_coming_is_given_up_soon_after_the_deadline(saying: Callable[
         deque(worker.answers(time.monotonic() + 0.1), maxlen=0)
 
 
+def test_an_answer_that_takes_longer_than_is_left_is_left_out_and_those_behind_it_taken(
+    saying: Callable[[str], WorkerProcess],
+) -> None:
+    long = "'{\"a\": \"' + 'x' * 50_000_000 + '\"}\\n'"
+    worker = saying(f'out.write({long} + \'{{"b": 2}}\\n{{"done": true}}\\n\'); out.flush(); sys.stdin.read()')
+    taken: list[dict[str, object]] = []
+    with pytest.raises(TimeoutError):
+        taken.extend(worker.answers(time.monotonic() + 5))
+    assert taken == [{"b": 2}]
+
+
+def test_time_is_left_to_look_through_what_was_taken(saying: Callable[[str], WorkerProcess]) -> None:
+    lines = "('{\"a\": \"' + 'x' * 2**20 + '\"}\\n') * 60"
+    worker = saying(f"out.write('{{}}\\n' + {lines} + '{{\"done\": true}}\\n'); out.flush(); sys.stdin.read()")
+    assert next(worker.answers(time.monotonic() + 60)) == {}
+    taken: list[dict[str, object]] = []
+    with pytest.raises(TimeoutError):
+        taken.extend(worker.answers(time.monotonic() + 1.7))
+    assert 0 < len(taken) < 60
+
+
 def test_answers_come_whole_however_they_are_cut(saying: Callable[[str], WorkerProcess]) -> None:
     parts = ('{"a":', ' 1}\n{"b"', ": 2}\n", '{"c": "' + "x" * 300_000, '"}\n{"done": true}\n')
     worker = saying(f"for part in {parts}: out.write(part); out.flush(); time.sleep(0.05)\nsys.stdin.read()")

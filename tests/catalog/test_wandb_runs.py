@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import logging
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import psutil
 import pytest
 
+from catalog.builder import Collaborators
 from catalog.run_ids import RunId
 from catalog.run_records import history_at
 from catalog.wandb_process import WorkerProcess, WorkerShelf
@@ -149,6 +151,22 @@ def test_a_history_that_the_server_thins_out_is_read_whole(served: Served) -> No
     assert list(fetched.runs[long].history) == list(LONG)
 
 
+def test_a_long_history_is_not_too_long(tmp_path: Path) -> None:
+    metrics = {f"val/{name}": 0.8512345678901234 for name in ("hmean", "precision", "recall")}
+    rows = tuple(
+        {"_step": step, "epoch": step // 100, "trainer/global_step": 50 * step, **metrics}
+        for step in range(20_000)
+    )
+    one = RunId("team", "ocr", "long")
+    workers = WorkerShelf()
+    with WandbServer([Run(entity="team", project="ocr", run_id="long", history=rows)]) as server:
+        environ = client_environ(server, tmp_path)
+        fetched = fetch_runs([one], with_history=[one], environ=environ, workers=workers, deadline_s=60.0)
+    workers.clear()
+    assert not fetched.failures
+    assert len(fetched.runs[one].history) == len(rows)
+
+
 def test_metrics_that_were_logged_apart_are_all_told(served: Served) -> None:
     apart = RunId("odd", "ocr", "apart")
     fetched = fetch_runs([apart], with_history=[apart], environ=served.environ, workers=served.workers)
@@ -200,7 +218,8 @@ def test_a_run_that_says_too_much_is_a_failure_and_costs_no_other(served: Served
     for history in ([], ids):
         fetched = fetch_runs(ids, with_history=history, environ=served.environ, workers=served.workers)
         assert set(fetched.runs) == {ids[1]}
-        assert "more than 8,388,608" in fetched.failures[0].found
+        assert "more than 4,194,304" in fetched.failures[0].found
+        assert "log less" in fetched.failures[0].remedy
 
 
 def test_a_state_that_is_no_text_is_an_unknown_one(served: Served) -> None:
@@ -235,6 +254,11 @@ def test_settings_that_the_client_refuses_are_told_apart_from_a_server_that_is_n
     fetched = fetch_runs(OF_TEAM[:1], environ=KEYED | {"HOME": str(tmp_path)} | wrong, workers=workers)
     assert "correct WANDB_API_KEY, or" in fetched.failures[0].remedy
     workers.clear()
+
+
+def test_the_deadline_is_ten_seconds_wherever_none_is_given() -> None:
+    given = [inspect.signature(one).parameters["deadline_s"].default for one in (fetch_runs, Asker.answer)]
+    assert [*given, Collaborators().wandb_deadline_s] == [10.0] * 3
 
 
 def test_a_deadline_may_be_endless(served: Served) -> None:

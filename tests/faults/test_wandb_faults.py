@@ -188,6 +188,20 @@ def test_numbers_that_are_none_come_through_as_they_are(
     assert not caplog.records
 
 
+WHOLE_BUILD_REMEDIES = {
+    **dict.fromkeys(KEEPS_WAITING, "build without W&B"),
+    Fault.REFUSES: "check the network and WANDB_BASE_URL",
+    Fault.UNAUTHORIZED: "set WANDB_API_KEY",
+    Fault.FORBIDDEN: "ask for access",
+    Fault.NOT_FOUND: "check WANDB_BASE_URL",
+    Fault.ESCAPES: "check WANDB_BASE_URL",
+    Fault.BROKEN: "try again later",
+    Fault.BROKEN_JSON: "check the network and WANDB_BASE_URL",
+    Fault.MISSING_RUN: "correct the run's id",
+    Fault.NOT_FINITE: "log finite values",
+}
+
+
 @pytest.mark.parametrize("fault", [one for one in Fault if one is not Fault.REFUSES])
 def test_whatever_the_server_does_the_checkpoint_is_listed_with_what_other_sources_tell(
     served: Served,
@@ -196,7 +210,25 @@ def test_whatever_the_server_does_the_checkpoint_is_listed_with_what_other_sourc
     caplog: pytest.LogCaptureFixture,
     fault: Fault,
 ) -> None:
-    for name, value in served.server.environment(tmp_path / "home").items():
+    served.server.answered_first, served.server.fault = 0, fault
+    assert_listed_with_one_warning(served.server, fault, tmp_path, monkeypatch, caplog)
+
+
+def test_a_server_that_refuses_connections_costs_a_build_nothing_but_what_it_would_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with WandbServer(RUNS, fault=Fault.REFUSES) as server:
+        assert_listed_with_one_warning(server, Fault.REFUSES, tmp_path, monkeypatch, caplog)
+
+
+def assert_listed_with_one_warning(
+    server: WandbServer,
+    fault: Fault,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name, value in server.environment(tmp_path / "home").items():
         monkeypatch.setenv(name, value)
     folder = tmp_path / "outputs" / "one" / "checkpoints"
     trees.write(folder / "epoch=3.ckpt", b"x")
@@ -204,7 +236,6 @@ def test_whatever_the_server_does_the_checkpoint_is_listed_with_what_other_sourc
         folder / "epoch=3.metadata.yaml",
         trees.without(trees.SIDECAR, "metrics") | {"wandb_run_id": "team/ocr/run0"},
     )
-    served.server.answered_first, served.server.fault = 0, fault
     deadline_s = 1.5 if fault in KEEPS_WAITING else 60.0
     builder = CheckpointCatalogBuilder(
         tmp_path / "outputs", False, collaborators=Collaborators(wandb_deadline_s=deadline_s)
@@ -220,8 +251,9 @@ def test_whatever_the_server_does_the_checkpoint_is_listed_with_what_other_sourc
     assert entry.hmean == (0.5 if fault in {Fault.ENDLESS_PAGE, Fault.STRING_CONFIGS} else None)
     told = {problem.source for problem in catalog.problems if problem.source == "wandb"}
     assert bool(told) is (entry.hmean is None)
-    assert len(caplog.records) <= 1
-    assert all(record.levelno == logging.WARNING for record in caplog.records)
+    if told:
+        assert_one_warning(caplog, WHOLE_BUILD_REMEDIES[fault])
+    assert bool(caplog.records) is bool(told)
 
 
 def hidden_in_environment(server: WandbServer, home: Path, key: str) -> dict[str, str]:
