@@ -83,7 +83,7 @@ HAND_MUTANTS: Final = (
             ),
         ),
     ),
-    _one("epoch of the file name off by one", "names", 'epoch = int(digits or "0")', 'epoch = int(digits or "0") + 1'),
+    _one("epoch of the file name off by one", "names", 'whole = int(digits or "0")', 'whole = int(digits or "0") + 1'),
     _one("every epoch off by one", "merge", "        **told,\n", '        **told | {"epochs": told["epochs"] + 1},\n'),
     _one("epoch 0 is listed", "merge", "if not epochs:", "if epochs is None:"),
     _one("epoch 1 is left out", "merge", "if not epochs:", "if not epochs or epochs == 1:"),

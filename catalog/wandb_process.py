@@ -103,9 +103,9 @@ class WorkerProcess:
         """What is answered to the question that was sent, as it arrives.
 
         Raises `TimeoutError` at the time `until_s` of `time.monotonic()`, after what has come by then, and
-        `WorkerEndedError`. An answer so long that the time would be over before it was taken is left out.
+        `WorkerEndedError`. An answer so long that the time would be over before it was taken is left out, and
+        of the time is kept what looking through those that were taken may need.
         """
-        kept_s = 0.0
         is_whole = True
         while True:
             left_s = until_s - time.monotonic()
@@ -115,10 +115,10 @@ class WorkerProcess:
                 self._receive(max(0.0, left_s))
                 continue
             line = self._lines.popleft()
-            if kept_s + len(line) * _PARSING_S_A_BYTE > left_s + _EMPTYING_S:
+            if len(line) * _PARSING_S_A_BYTE > left_s + _EMPTYING_S:
                 is_whole = False
                 continue
-            kept_s += len(line) * _KEEPING_S_A_BYTE
+            until_s -= len(line) * _KEEPING_S_A_BYTE
             answer = json.loads(line)
             if "done" not in answer:
                 yield answer
