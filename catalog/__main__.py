@@ -22,20 +22,33 @@ def run() -> NoReturn:
         _prepare_streams()
         code = _code()
     except KeyboardInterrupt:
-        code = _INTERRUPTED
-        # A terminal's line holds the ^C already, and perhaps how much had been read.
-        _complain("interrupted", begin="\n" if sys.stderr.isatty() else "")
+        _end_interrupted()
     if "catalog.wandb_process" in sys.modules:
         sys.exit(code)  # it has a process of its own to end
     # Nothing is left to do but to free every record one by one, which takes as long as reading them did.
     os._exit(code)
 
 
+def _end_interrupted() -> NoReturn:
+    """End as a process does that takes no notice of an interruption: a shell's loop then ends with it."""
+    import signal
+
+    # A terminal's line holds the ^C already, and perhaps how much had been read.
+    _complain("interrupted", begin="\n" if sys.stderr.isatty() else "")
+    if os.name == "posix":
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(_INTERRUPTED)
+
+
 def _code() -> int:
     """The command's exit code, once all that it answered is written."""
     with _without("typing_extensions"):
         from catalog import cli
-    code = cli.main()
+    try:
+        code = cli.main()
+    except SystemExit as end:  # of help, and of a command line that is none
+        code = end.code if isinstance(end.code, int) else cli.USAGE
     if sys.stdout is None:
         _complain(f"standard output: {os.strerror(errno.EBADF)}")
         return cli.USAGE
@@ -45,7 +58,8 @@ def _code() -> int:
         # What is left in the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            _complain(f"standard output: {error.strerror}")
+            if code != cli.USAGE:  # or it has been told
+                _complain(f"standard output: {error.strerror}")
             return cli.USAGE
     return code
 

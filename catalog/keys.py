@@ -57,10 +57,21 @@ _WANDB_PATHS = ("NETRC", "WANDB_CONFIG_DIR", "WANDB_DIR")
 
 _ZONES = "/usr/share/zoneinfo"
 _LOCAL_ZONE = "/etc/localtime"
+_MOST_ZONE_BYTES = 1 << 20
 
 
-def _is_relative(path: str) -> bool:
-    return bool(path) and not os.path.isabs(path)
+def absolute_path(path: str) -> str:
+    """A path from the top; links stay in it, but for those that a later `..` leads back up from."""
+    parts = path.split(os.sep)
+    if os.pardir not in parts:
+        return os.path.abspath(path)
+    last = len(parts) - parts[::-1].index(os.pardir)
+    return os.path.normpath(os.path.join(os.path.realpath(os.sep.join(parts[:last])), *parts[last:]))
+
+
+def _is_elsewhere(path: str) -> bool:
+    """Whether what a path leads to depends on where this process stands, or on links that its text hides."""
+    return bool(path) and (not os.path.isabs(path) or os.pardir in path.split(os.sep))
 
 
 def key_of(
@@ -83,7 +94,7 @@ def key_of(
     if use_wandb_fallback:
         parts += [environment.get(name, "") for name in _WANDB_VARIABLES]
         parts += [
-            os.path.abspath(path) for name in _WANDB_PATHS if _is_relative(path := environment.get(name, ""))
+            absolute_path(path) for name in _WANDB_PATHS if _is_elsewhere(path := environment.get(name, ""))
         ]
         parts.append(_digest_of_secret(environment.get("WANDB_API_KEY", "")))
     parts += config_filenames
@@ -94,13 +105,13 @@ def key_of(
 def _zone_rules(zone: str, folder: str) -> str:
     """What tells the rules of a time zone from others under the same name: they come in another file.
 
-    Looked at once, as the system's library reads that file once in a process.
+    Looked at once, as the system's library reads that file as a process begins.
     """
     try:
-        found = os.stat(os.path.join(folder or _ZONES, zone.removeprefix(":") or _LOCAL_ZONE))
+        with open(os.path.join(folder or _ZONES, zone.removeprefix(":") or _LOCAL_ZONE), "rb") as file:
+            return f"{zlib.crc32(file.read(_MOST_ZONE_BYTES)):08x}"
     except (OSError, ValueError):  # a zone may be its own rule, or none
         return ""
-    return f"{found.st_dev} {found.st_ino} {found.st_size} {found.st_mtime_ns}"
 
 
 # That reads the file of this process's own zone as `time` is imported, which is by now.

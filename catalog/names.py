@@ -10,7 +10,7 @@ from catalog.layout import stem_of
 
 _SEPARATORS = re.compile(r"[\W_]+")
 _EPOCH = re.compile(r"epoch[=_-]([0-9]+)", re.IGNORECASE)
-_STEP = re.compile(r"step[=_-]([0-9]+)", re.IGNORECASE)
+_STEP = re.compile(r"(?<![a-z])step=([0-9]+)", re.IGNORECASE)
 _SENTINEL_EPOCHS = (("best", 999), ("last", 998))
 
 
@@ -47,7 +47,10 @@ def epoch_of(file_name: str) -> int | None:
 
 
 def step_of(file_name: str) -> int | None:
-    """The first `step=N`, `step-N` or `step_N` in a file name, where N can be a step."""
+    """The first `step=N` in a file name that is no end of a longer word, where N can be a step.
+
+    A wrong step would hide what the epoch tells, and `step_30` is a setting as often as a moment.
+    """
     return _whole(_STEP.search(file_name))
 
 

@@ -130,7 +130,7 @@ class CatalogCache:
     """
 
     def __init__(self, chosen_dir: Path | str | None = None) -> None:
-        self._index_dir = None if chosen_dir is None else own_index_dir(os.fspath(chosen_dir))
+        self._index_dir = own_index_dir(os.fspath(chosen_dir)) if chosen_dir else None
         self._memories: dict[Key, Remembered] = {}
 
     @property
@@ -143,8 +143,8 @@ class CatalogCache:
         return f"{self.index_dir}/{key.digest}{_SUFFIX}"
 
     def files(self) -> list[Path]:
-        """The index files of all keys."""
-        return sorted(Path(self.index_dir).glob(f"{_NAME}{_SUFFIX}"))
+        """This user's index files, of all keys."""
+        return sorted(path for path in Path(self.index_dir).glob(f"{_NAME}{_SUFFIX}") if _is_own(path))
 
     def identity(self) -> tuple[int, int] | None:
         """Device and inode of the index folder, which a walk passes over; `None` while there is none."""
@@ -263,7 +263,8 @@ def _read_regular(path: str) -> bytes:
 def _write(path: str, data: bytes) -> None:
     """Replace a file as a whole; a writer that is killed leaves the earlier one. Raises `OSError`."""
     folder = Path(path).parent
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        _make(folder)
     _sweep(folder)
     # A number that is drawn: in a container, an earlier writer may have had this process's id.
     part = f"{path.removesuffix(_SUFFIX)}.{os.getpid()}.{os.urandom(4).hex()}{_TEMPORARY}"
@@ -277,6 +278,21 @@ def _write(path: str, data: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(part)
         raise
+
+
+def _make(folder: Path) -> None:
+    """Make the index files' own folder, open to those whom the folder is open to that it stands in."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # another writer made it
+        folder.mkdir()
+        with contextlib.suppress(OSError):  # a file system without rights
+            folder.chmod(stat.S_IMODE(folder.parent.stat().st_mode))
+
+
+def _is_own(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return not hasattr(os, "geteuid") or path.lstat().st_uid == os.geteuid()
+    return False
 
 
 def _sweep(folder: Path) -> None:

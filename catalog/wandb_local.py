@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog.documents import DocumentError, read_document
+from catalog.keys import absolute_path
 from catalog.run_records import LOCAL, RunRecord, plain_config, plain_summary
 from catalog.wandb_log import RunLog, read_run_log, read_run_place
 
@@ -72,14 +73,17 @@ def experiment_folder(outputs_dir: str, folder: str) -> str:
     """
     above, found, _ = f"/{folder}/".rpartition("/checkpoints/")
     experiment = above[1:] if found else folder
-    return os.path.join(_absolute(outputs_dir), experiment) if experiment else _absolute(outputs_dir)
+    return os.path.join(absolute_path(outputs_dir), experiment) if experiment else absolute_path(outputs_dir)
 
 
 def run_places(outputs_dir: str, experiment: str, wandb_dir: str | None) -> tuple[str, ...]:
     """The folders that may hold a `wandb` folder: experiment, outputs, the one above, `WANDB_DIR`."""
-    root = _absolute(outputs_dir)
-    chosen = (_absolute(wandb_dir),) if wandb_dir else ()
-    return tuple(dict.fromkeys((experiment, root, os.path.dirname(root), *chosen)))
+    root = absolute_path(outputs_dir)
+    chosen = (absolute_path(wandb_dir),) if wandb_dir else ()
+    places = (experiment, root, os.path.dirname(root), *chosen)
+    if os.pardir in f"{outputs_dir}/{wandb_dir}".split("/"):  # links were followed: a place may have two names
+        return tuple({os.path.realpath(place): place for place in reversed(places)}.values())[::-1]
+    return tuple(dict.fromkeys(places))
 
 
 def find_local_runs(folders: Iterable[str]) -> tuple[LocalRun, ...]:
@@ -160,11 +164,6 @@ def _read_start(run: LocalRun, with_history: bool, absent: Container[str]) -> Ru
         history=tuple(log.history),
         is_history_whole=log.is_whole,
     )
-
-
-def _absolute(path: str) -> str:
-    """A path from the top; links stay in it, unless it leads back up from where one may lead."""
-    return os.path.realpath(path) if os.pardir in path.split(os.sep) else os.path.abspath(path)
 
 
 def _runs_in(folder: str) -> Iterator[LocalRun]:

@@ -190,7 +190,7 @@ class _Collected:
     def take(self, answer: Mapping[str, Any]) -> None:
         """Keep one answer of the worker."""
         if "failed" in answer:
-            self.is_sound = self.is_sound and answer["status"] > 0
+            self.is_sound = self.is_sound and (answer["status"] > 0 or answer["cause"] == "too long")
             self.fail((RunId(*one) for one in answer["failed"]), answer["found"], _remedy(answer))
             return
         run_id = RunId(*answer["run"])

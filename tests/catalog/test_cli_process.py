@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-INTERRUPTED = 130
+INTERRUPTED = -signal.SIGINT  # 130 to a shell, whose loop ends with it
 CHECKPOINT = "one/epoch=1.ckpt"
 COMMAND = (sys.executable, "-m", "catalog")
 LIST, LIST_JSON = ["list", "--no-cache"], ["list", "--no-cache", "--json"]
@@ -255,3 +256,21 @@ def test_a_remembered_checkpoint_is_listed_without_what_reads_one(
     assert "catalog.reading" in loaded[0]
     assert "catalog.cli" in loaded[1]
     assert loaded[1].isdisjoint({"torch", "wandb", "yaml", "catalog.reading", "catalog.wandb_process"})
+
+
+@pytest.mark.parametrize("into", ["/dev/full", "a closed pipe"])
+def test_help_that_nobody_can_read_ends_without_a_word_from_the_interpreter(into: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "catalog", "--help"],
+            stdout=full if into == "/dev/full" else writing,
+            stderr=subprocess.PIPE,
+            env=environment,
+            check=False,
+        )
+    os.close(writing)
+    told = b"ckpt-catalog: standard output: No space left on device\n" if into == "/dev/full" else b""
+    assert (done.returncode, done.stderr) == (2 if told else 0, told)

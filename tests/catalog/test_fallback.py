@@ -17,7 +17,7 @@ from catalog.builder import CheckpointCatalogBuilder, Collaborators
 from catalog.filesystem import SETTLING_NS, FileSystem
 from catalog.run_records import EXPIRES_NS, INTERRUPTED_EXPIRES_NS
 from catalog.store import CatalogCache
-from catalog.wandb_local import LocalRun, read_local_run
+from catalog.wandb_local import LocalRun, read_local_run, run_places
 from fixtures.runs import Run
 from fixtures.wandb_faults import Fault
 from fixtures.wandb_schema import Schema
@@ -440,6 +440,25 @@ def test_an_experiment_is_known_by_its_time_where_its_folder_or_its_dates_is_the
     for given in (tmp_path / outputs, Path(outputs)):
         catalog = CheckpointCatalogBuilder(given, use_cache=False).build_catalog()
         assert [entry.hmean for entry in catalog] == [0.5]
+
+
+def test_a_run_beside_a_link_to_the_outputs_is_found_from_below_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    Place(tmp_path / "big").add("one", 3, wandb_run_id="team/ocr/abcd1234")
+    (tmp_path / "project" / "notebooks").mkdir(parents=True)
+    (tmp_path / "project" / "outputs").symlink_to(tmp_path / "big" / "outputs")
+    (tmp_path / "alias").symlink_to(tmp_path / "project")
+    files = tmp_path / "project" / "wandb" / "run-20250101_101012-abcd1234" / "files"
+    write(files / "wandb-summary.json", {"val/hmean": 0.5})
+    monkeypatch.chdir(tmp_path / "project" / "notebooks")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "alias" / "notebooks" / ".."))
+    for given in ("../outputs", str(tmp_path / "alias" / "outputs")):
+        catalog = CheckpointCatalogBuilder(given, use_cache=False).build_catalog()
+        assert [entry.hmean for entry in catalog] == [0.5]
+        places = run_places(given, str(tmp_path), os.environ["WANDB_DIR"])
+        assert len({os.path.realpath(place) for place in places}) == len(places)
 
 
 @pytest.mark.parametrize("place_of_runs", ["real", "real/outputs", "real/outputs/one", "chosen"])

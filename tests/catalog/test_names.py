@@ -59,8 +59,10 @@ def test_an_epoch_needs_its_separator_and_must_be_possible(name: str, epoch: int
     ("name", "step"),
     [
         ("epoch=12-step=3.ckpt", 3),
-        ("epoch-10_step-001133.ckpt", 1133),
-        ("Step_0-step=5.ckpt", 0),
+        ("epoch=10_Step=001133.ckpt", 1133),
+        ("timestep=1-step=5.ckpt", 5),
+        ("step_30-epoch=3.ckpt", None),
+        ("two-step-2.ckpt", None),
         ("epoch=3.ckpt", None),
         ("step3.ckpt", None),
         (f"step={2**63}.ckpt", None),

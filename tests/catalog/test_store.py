@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import stat
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,7 @@ import pytest
 
 from catalog import snapshot
 from catalog.index import Memory
-from catalog.keys import _WANDB_VARIABLES, Key, _zone_rules, key_of
+from catalog.keys import _WANDB_VARIABLES, Key, _zone_rules, absolute_path, key_of
 from catalog.outline import Outline, outline_of
 from catalog.records import Answer, Problem, SkippedCheckpoint
 from catalog.revision import Revision
@@ -232,8 +234,9 @@ def test_new_rules_of_a_time_zone_are_another_zone_to_the_next_process(
 
     zone.write_bytes(b"old rules")
     before = of_new_process()
+    os.replace(shutil.copy(zone, tmp_path / "copy"), zone)
     assert of_new_process() == before
-    zone.write_bytes(b"the new rules")
+    zone.write_bytes(b"new rules")
     # This process goes by the rules that it began with.
     assert key_of("/outputs", (), use_wandb_fallback=False, environment=told) == before
     assert of_new_process() != before
@@ -244,6 +247,17 @@ def test_another_user_has_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
     user = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: user + 1)
     assert key_of("/outputs", (), use_wandb_fallback=False, environment={}) != before
+
+
+def test_where_a_path_leads_through_links_is_part_of_the_key(tmp_path: Path) -> None:
+    keys = []
+    for version in ("v1", "v2"):
+        (tmp_path / version / "code").mkdir(parents=True)
+        (tmp_path / "current").unlink(missing_ok=True)
+        (tmp_path / "current").symlink_to(tmp_path / version / "code")
+        told = {"WANDB_DIR": f"{tmp_path}/current/.."}
+        keys.append(key_of("/outputs", (), use_wandb_fallback=True, environment=told))
+    assert keys[0] != keys[1]
 
 
 def test_an_api_key_is_never_written(folder: Path, tmp_path: Path) -> None:
@@ -275,6 +289,58 @@ def test_what_a_killed_writer_left_is_swept_at_the_next_write(folder: Path, key:
     assert {path.name for path in own.iterdir()} == {Path(cache.path(key)).name, *others}
     cache.clear()
     assert {path.name for path in own.iterdir()} == others
+
+
+def test_each_user_of_a_shared_folder_has_an_index_there_and_clears_that_alone(
+    key: Key, tmp_path: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only the superuser can become another user")
+    shared = Path(tempfile.mkdtemp())
+    shared.chmod(0o1777)
+    mine = CatalogCache(shared)
+    mine.save(key, memory_below(tmp_path / "outputs"))
+    other = msgspec.structs.replace(key, outputs_dir="/other")
+    child = os.fork()
+    if child == 0:
+        os.seteuid(65534)
+        theirs = CatalogCache(shared)
+        theirs.save(other, memory_below(Path("/other")))
+        is_written = [str(path) for path in theirs.files()] == [theirs.path(other)]
+        os._exit(0 if is_written and not theirs.clear() and not theirs.files() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert [str(path) for path in mine.files()] == [mine.path(key)]
+    shutil.rmtree(shared)
+
+
+def test_no_folder_at_all_is_the_default_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(INDEX_DIR_VARIABLE, str(tmp_path))
+    assert CatalogCache("").index_dir == f"{tmp_path}/.ckpt-catalog"
+
+
+@pytest.mark.parametrize(
+    ("path", "absolute"),
+    [
+        ("outputs", "{here}/outputs"),
+        ("../here/outputs", "{here}/outputs"),
+        ("link/../outputs", "{far}/outputs"),
+        ("link/../link", "{far}/link"),
+        ("{here}/x/../outputs/", "{here}/outputs"),
+    ],
+)
+def test_links_stay_in_an_absolute_path_but_for_those_that_are_led_back_from(
+    path: str, absolute: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, far = tmp_path / "here", tmp_path / "far"
+    (far / "deep").mkdir(parents=True)
+    here.mkdir()
+    (here / "link").symlink_to(far / "deep")
+    for folder in (here, far):
+        (folder / "outputs").symlink_to(tmp_path)
+    (far / "link").symlink_to(here)
+    monkeypatch.chdir(here)
+    places = {"here": here, "far": far}
+    assert absolute_path(path.format(**places)) == absolute.format(**places)
 
 
 def test_an_index_is_for_its_user_alone(folder: Path, key: Key, tmp_path: Path) -> None:
