@@ -88,7 +88,8 @@ class Selection(msgspec.Struct, frozen=True):
 
     def apply(self, entries: Iterable[CheckpointCatalogEntry]) -> list[CheckpointCatalogEntry]:
         """The selected entries: filtered, then the best kept, then sorted, then cut."""
-        kept = [entry for entry in entries if self._matches(entry)]
+        is_filtering = self.experiment is not None or self.architecture is not None or self.conditions
+        kept = list(filter(self._matches, entries) if is_filtering else entries)
         if self.best is not None:
             kept = _best(kept, self.best, GROUPS[self.per] if self.per else None)
         if self.sort is not None:
