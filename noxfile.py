@@ -17,7 +17,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """The long searches for a stale, misread or lost answer, an hour in all: each fails where it finds one."""
+    """The long searches for a stale, misread or lost answer: each fails where it finds one."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.property.test_remembered", "34000")  # edits for each of three clocks
     session.run("python", "-m", "tests.property.test_canonical_fuzz", "--documents", "100000")

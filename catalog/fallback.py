@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from catalog.evidence import Evidence
     from catalog.merge import Merging
+    from catalog.records import Answer
     from catalog.run_ids import RunId
     from catalog.run_records import RunRecord
     from catalog.wandb_credentials import Access
@@ -66,7 +67,7 @@ class RunAsker:
     _sites: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _matches: dict[tuple[str, _Told | None], _Match] = field(default_factory=dict)
     _local_tellers: dict[tuple[LocalRun, bool], RunTeller] = field(default_factory=dict)
-    _not_finite: dict[str, tuple[Evidence, frozenset[str]]] = field(default_factory=dict)
+    _not_finite: dict[str, frozenset[str]] = field(default_factory=dict)
     _access: Access | None = None
     _asker: Asker | None = None
 
@@ -100,15 +101,11 @@ class RunAsker:
 
         The delay is in ns; it is set where a run was still running, or could not be reached.
         """
-        delays = {} if self._asker is None else self._hear(self._asker)
-        if self._not_finite:
-            _warn(self._not_finite.values())
-        return delays
-
-    def _hear(self, asker: Asker) -> dict[str, int]:
+        if self._asker is None:
+            return {}
         if not self._is_asked:
-            self._ask(asker)
-        fetched = asker.answer(self.deadline_s)
+            self._ask(self._asker)
+        fetched = self._asker.answer(self.deadline_s)
         delays: dict[str, int] = {}
         for run_id, record in fetched.runs.items():
             run = _teller(record)
@@ -121,6 +118,22 @@ class RunAsker:
                 _fail(evidence, evidence.path, f"the W&B run {failure.run_id}", failure.found, failure.remedy)
                 delays[evidence.path] = EXPIRES_NS
         return delays
+
+    def warn(self, answers: Mapping[str, Answer]) -> None:
+        """One line for all checkpoints that would have taken a NaN or an infinity from their runs, if any."""
+        lost: list[set[str]] = []
+        for path, keys in self._not_finite.items():
+            # What is told elsewhere is no loss: the answer has problems of what the table came to.
+            unusable = {problem.key for problem in answers[path].problems if problem.source == "wandb"}
+            lost += [unusable & keys] if unusable & keys else []
+        if lost:
+            import logging
+
+            logging.getLogger(__name__).warning(
+                "W&B: NaN or infinity for %d checkpoints: %s (log finite values, or correct the run's summary)",
+                len(lost),
+                ", ".join(sorted(set().union(*lost))),
+            )
 
     def give_up(self) -> None:
         """Leave nobody asking whom nobody hears."""
@@ -236,7 +249,7 @@ class RunAsker:
             for source, content in documents
         }
         if keys := told.not_finite():
-            self._not_finite[evidence.path] = (evidence, keys)
+            self._not_finite[evidence.path] = keys
 
     def _lacks_something(self, run: LocalRun, merging: Merging) -> bool:
         """Whether a run's own folder, half written perhaps, left something for the server to tell.
@@ -325,25 +338,6 @@ def _teller(record: RunRecord) -> RunTeller:
 
     callback = chosen_callback(record.config)
     return RunTeller(replace(record, config={**record.config, "callbacks": callback}))
-
-
-def _warn(not_finite: Iterable[tuple[Evidence, frozenset[str]]]) -> None:
-    """One line for all checkpoints that would take a NaN or an infinity from their runs, if there are any."""
-    import logging
-
-    from catalog.merge import merge
-
-    lost: list[set[str]] = []
-    for evidence, keys in not_finite:
-        # What is told elsewhere is no loss: only the table knows which fields come to their run.
-        unusable = {problem.key for problem in merge(evidence).problems if problem.source == "wandb"}
-        lost += [unusable & keys] if unusable & keys else []
-    if lost:
-        logging.getLogger(__name__).warning(
-            "W&B: NaN or infinity for %d checkpoints: %s (log finite values, or correct the run's summary)",
-            len(lost),
-            ", ".join(sorted(set().union(*lost))),
-        )
 
 
 def _fail(evidence: Evidence, path: str, expected: str, found: str, remedy: str) -> None:

@@ -129,6 +129,7 @@ class Reading:
             if merging.evidence.runs:
                 merging.hear_run()
             fresh[path] = merging.answer(expires_ns=None if delay_ns is None else now_ns + delay_ns)
+        asker.warn(fresh)
         return fresh
 
 
